@@ -1,0 +1,175 @@
+/**
+ * The vocabulary. Every stage speaks these types; none of them does anything.
+ *
+ *   job -> Submission -> MediaFile -> Frame* -> Fingerprint[] -> Hit[] -> Match[] -> Verdict -> rows -> (outbox) -> queues
+ */
+
+/** 256 bits as 32 bytes, most significant bit first (the order of PDQ's hexadecimal form). */
+export type Hash = Uint8Array;
+
+/** The eight symmetries of the square, named as in Meta's `pdqhashing.h`. */
+export const DIHEDRALS = ["original", "rotate90", "rotate180", "rotate270", "flipx", "flipy", "flipplus1", "flipminus1"] as const;
+export type Dihedral = (typeof DIHEDRALS)[number];
+
+export type MediaKind = "image" | "video";
+
+/** Where the bytes are. A hash-only submission brings its fingerprints along instead. */
+export type MediaSource = { url: string } | { path: string } | { sha256: string; kind: MediaKind; durationMs: number; fingerprints: Fingerprint[] };
+
+/** Who put the media online, as the platform names them. */
+export interface Uploader {
+  id?: string;
+  url?: string;
+}
+
+/** One piece of media that someone asks us to check, once. `id` is the intake's, and the idempotency key. */
+export interface Submission {
+  id: string;
+  media: MediaSource;
+  platform?: string;
+  pageUrl?: string;
+  uploader?: Uploader;
+  reportedAt?: string;
+  priority: number;
+  metadata: Record<string, unknown>;
+}
+
+/** A readable local copy. `dispose` removes it if it was fetched, and is safe to call twice. */
+export interface MediaFile {
+  path: string;
+  sha256: string;
+  bytes: number;
+  dispose(): Promise<void>;
+}
+
+/** What the container says, after rotation metadata is applied. `durationMs` is 0 for an image. */
+export interface Probe {
+  kind: MediaKind;
+  format: string;
+  codec: string;
+  width: number;
+  height: number;
+  durationMs: number;
+  framesPerSecond: number;
+}
+
+/** A decoded picture: 8-bit luma, row-major, `width * height` bytes. */
+export interface Frame {
+  atMs: number;
+  width: number;
+  height: number;
+  luma: Uint8Array;
+}
+
+/**
+ * A frame's hashes. `algorithm` names the whole pipeline from decoded picture to bits; hashes of different
+ * algorithms are never compared. `variant` says which part of the picture was hashed ("full" is all of it).
+ * It stands for every picture from `atMs` until `untilMs`.
+ */
+export interface Fingerprint {
+  algorithm: string;
+  variant: string;
+  atMs: number;
+  untilMs: number;
+  pdq: Hash;
+  blockhash: Hash;
+  /** PDQ's gradient measure, 0-100. */
+  quality: number;
+}
+
+/** Everything the scan or a registration learns from the bytes of one file. */
+export interface Reading {
+  sha256: string;
+  bytes: number;
+  kind: MediaKind;
+  durationMs: number;
+  fingerprints: Fingerprint[];
+  /** Frames decoded, and how many of them were too flat or dark to use. */
+  framesRead: number;
+  framesUnusable: number;
+  timingsMs: { fetch: number; decode: number; hash: number };
+}
+
+/** One query fingerprint, seen through one dihedral, near one reference fingerprint. */
+export interface Hit {
+  /** Position in the query's `Fingerprint[]`. */
+  query: number;
+  dihedral: Dihedral;
+  referenceId: string;
+  referenceVariant: string;
+  referenceAtMs: number;
+  referenceUntilMs: number;
+  /** Hamming distances, of 256 bits. */
+  pdqDistance: number;
+  blockhashDistance: number;
+}
+
+/** What a lookup knows of a reference that was hit. */
+export interface ReferenceSummary {
+  id: string;
+  caseId: string;
+  label: string;
+  kind: MediaKind;
+  durationMs: number;
+  /** Number of fingerprints by variant "full": what coverage is counted against. */
+  fingerprintCount: number;
+}
+
+export interface Segment {
+  submissionFromMs: number;
+  submissionToMs: number;
+  referenceFromMs: number;
+  referenceToMs: number;
+}
+
+export interface Transform {
+  mirrored: boolean;
+  rotatedDeg: 0 | 90 | 180 | 270;
+  /** 1 is the original's; 2 is twice as fast; negative is reversed. */
+  speed: number;
+  cropped: boolean;
+}
+
+/** Hits that agree in time: these spans of the submission are those spans of the reference. */
+export interface Match {
+  caseId: string;
+  reference: ReferenceSummary;
+  verdict: "match" | "review";
+  /** 0-1. */
+  confidence: number;
+  transform: Transform;
+  segments: Segment[];
+  framesAgreeing: number;
+  medianDistanceBits: number;
+  coverageOfReference: number;
+  coverageOfSubmission: number;
+}
+
+export const VERDICTS = ["clear", "review", "match", "unscannable"] as const;
+export type VerdictKind = (typeof VERDICTS)[number];
+
+/** The outcome of a scan or of a look-back, with its reasons in words a caseworker can read. */
+export interface Verdict {
+  kind: VerdictKind;
+  matches: Match[];
+  reasons: string[];
+  policyVersion: string;
+}
+
+/** What was recorded for a submission; `repeated` when an earlier run had already recorded it. */
+export interface Outcome {
+  submissionId: string;
+  verdict: VerdictKind;
+  alertId?: string;
+  takedownId?: string;
+  caseIds: string[];
+  reuploadNumber?: number;
+  repeated: boolean;
+}
+
+/** A reference about to be registered. */
+export interface NewReference {
+  caseId: string;
+  label: string;
+  provenance: string;
+}
