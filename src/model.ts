@@ -77,13 +77,25 @@ export interface Fingerprint {
   quality: number;
 }
 
+/** A fingerprint seen through one of the eight symmetries. */
+export interface View {
+  dihedral: Dihedral;
+  pdq: Hash;
+  blockhash: Hash;
+}
+
+/** A fingerprint together with all its views: what a lookup asks for. */
+export interface Query extends Fingerprint {
+  views: View[];
+}
+
 /** Everything the scan or a registration learns from the bytes of one file. */
 export interface Reading {
   sha256: string;
   bytes: number;
   kind: MediaKind;
   durationMs: number;
-  fingerprints: Fingerprint[];
+  fingerprints: Query[];
   /** Frames decoded, and how many of them were too flat or dark to use. */
   framesRead: number;
   framesUnusable: number;
@@ -92,8 +104,9 @@ export interface Reading {
 
 /** One query fingerprint, seen through one dihedral, near one reference fingerprint. */
 export interface Hit {
-  /** Position in the query's `Fingerprint[]`. */
+  /** Position in the submission's `Fingerprint[]`. */
   query: number;
+  /** The view of the submission that looks like the reference. */
   dihedral: Dihedral;
   referenceId: string;
   referenceVariant: string;
@@ -130,9 +143,18 @@ export interface Transform {
   cropped: boolean;
 }
 
+/** What a lookup found. `seenSeq` is the newest reference it could have seen. */
+export interface Found {
+  hits: Hit[];
+  references: Map<string, ReferenceSummary>;
+  seenSeq: string;
+}
+
 /** Hits that agree in time: these spans of the submission are those spans of the reference. */
 export interface Match {
   caseId: string;
+  /** Of the hashes that agreed. */
+  algorithm: string;
   reference: ReferenceSummary;
   verdict: "match" | "review";
   /** 0-1. */
@@ -171,5 +193,11 @@ export interface Outcome {
 export interface NewReference {
   caseId: string;
   label: string;
+  /** Where it comes from: "own", or the name of the hash list. */
   provenance: string;
+}
+
+/** A registered reference; `repeated` when the case already had the same file. */
+export interface Registered extends ReferenceSummary {
+  repeated: boolean;
 }

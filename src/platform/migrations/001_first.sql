@@ -25,8 +25,10 @@ create table reference (
   fingerprint_count integer not null check (fingerprint_count > 0),
   provenance text not null,
   retired_at timestamptz,
-  -- Null until past submissions have been searched for it.
+  -- Null until past submissions have been searched for it. Until then its views are kept, so that another process can
+  -- finish the search: for each fingerprint in order of id, eight times 32 bytes PDQ and 32 bytes blockhash.
   looked_back_at timestamptz,
+  look_back_views bytea,
   created_at timestamptz not null default now()
 );
 create index reference_case on reference (case_id);

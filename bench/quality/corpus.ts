@@ -1,0 +1,110 @@
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { UsageError } from "../../src/errors.js";
+import { COMMON_FAMILIES, type Family, familyOf } from "./families.js";
+import { kindOf, readMedia } from "./ffmpeg.js";
+import type { Media, Split } from "./types.js";
+
+export interface Corpus {
+  known: Media[];
+  innocent: Media[];
+  /** Copies of a known that came with the corpus: nobody here made them. */
+  copies: { known: Media; copy: Media }[];
+  /** Files that are no readable picture, with the reason. */
+  skipped: string[];
+}
+
+interface Entry {
+  path: string;
+  fileName: string;
+  family: Family;
+  rank: number;
+  role: "known" | "innocent";
+}
+
+const familiesFile = z.object({
+  families: z.array(
+    z.object({
+      name: z.string(),
+      files: z.array(z.string()),
+      kind: z.enum(["copies", "relatives"]),
+      role: z.enum(["known", "innocent"]).optional(),
+    }),
+  ),
+});
+
+/**
+ * The part of a corpus that `split` names. A folder with `known/` and `innocent/` says itself what is which; in any other folder
+ * about two families in three are taken as known. Which half a file belongs to depends on its family's name alone, so it never changes.
+ *
+ * @throws UsageError if the folder holds no known video or image.
+ */
+export async function loadCorpus(dir: string, split: Split = "all"): Promise<Corpus> {
+  if (!existsSync(dir)) throw new UsageError(`corpus: ${dir} does not exist`);
+  const families = [...(await readFamilies(dir)), ...COMMON_FAMILIES];
+  const entries = await listEntries(dir, families);
+  const chosen = entries.filter((entry) => split === "all" || halfOf(entry.family.name) === split);
+  const corpus: Corpus = { known: [], innocent: [], copies: [], skipped: [] };
+  const leaders = new Map<string, Media>();
+  for (const entry of chosen) {
+    const media = await readMedia(entry.path).catch((error: Error) => void corpus.skipped.push(error.message));
+    if (media) place(corpus, leaders, entry, media);
+  }
+  if (corpus.known.length === 0) throw new UsageError(`corpus: ${dir} holds no known image or video for the split "${split}"`);
+  return corpus;
+}
+
+function place(corpus: Corpus, leaders: Map<string, Media>, { family, role }: Entry, media: Media): void {
+  if (role === "innocent") {
+    corpus.innocent.push(media);
+    return;
+  }
+  const leader = family.kind === "copies" ? leaders.get(`${family.name} ${media.kind}`) : undefined;
+  if (leader) {
+    corpus.copies.push({ known: leader, copy: { ...media, caseId: leader.caseId } });
+    return;
+  }
+  leaders.set(`${family.name} ${media.kind}`, media);
+  corpus.known.push(media);
+}
+
+async function readFamilies(dir: string): Promise<Family[]> {
+  const path = join(dir, "families.json");
+  if (!existsSync(path)) return [];
+  const parsed = familiesFile.safeParse(JSON.parse(await readFile(path, "utf8")));
+  if (!parsed.success) throw new UsageError(`${path}: ${z.prettifyError(parsed.error)}`);
+  return parsed.data.families;
+}
+
+async function listEntries(dir: string, families: Family[]): Promise<Entry[]> {
+  const sorted = existsSync(join(dir, "known")) && existsSync(join(dir, "innocent"));
+  const roots = sorted ? [join(dir, "known"), join(dir, "innocent")] : [dir];
+  const entries: Entry[] = [];
+  for (const root of roots) {
+    const role = sorted ? (root === roots[0] ? "known" : "innocent") : undefined;
+    for (const file of await readdir(root, { recursive: true, withFileTypes: true })) {
+      if (!file.isFile() || kindOf(file.name) === undefined) continue;
+      const { family, rank } = familyOf(file.name, families);
+      const path = join(file.parentPath, file.name);
+      entries.push({ path, fileName: file.name, family, rank, role: role ?? roleOf(file.name, family) });
+    }
+  }
+  return entries.sort((a, b) => a.family.name.localeCompare(b.family.name) || a.rank - b.rank || a.path.localeCompare(b.path));
+}
+
+/** Copies share their family's role; relatives are dealt one by one, so that some are known and others hard innocents. */
+function roleOf(fileName: string, family: Family): "known" | "innocent" {
+  if (family.role) return family.role;
+  return hashByte(family.kind === "copies" ? family.name : fileName, 1) % 3 === 0 ? "innocent" : "known";
+}
+
+function halfOf(familyName: string): "tune" | "report" {
+  return hashByte(familyName, 0) % 2 === 0 ? "tune" : "report";
+}
+
+function hashByte(text: string, index: number): number {
+  return createHash("sha256").update(text).digest()[index];
+}

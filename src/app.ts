@@ -1,0 +1,128 @@
+import type { PoolClient } from "pg";
+import type { Config } from "./config.js";
+import { ALGORITHM } from "./fingerprint/fingerprint-frame.js";
+import { markLookedBack, pastSubmissions, pendingLookBack, recordLookBack } from "./casework/look-back.js";
+import { type CaseworkSettings, earlierOutcome, recordScan } from "./casework/record.js";
+import { holdIndexStill } from "./hash-index/lock.js";
+import { lookup, newestReference } from "./hash-index/lookup.js";
+import { addReference } from "./hash-index/references.js";
+import { fetchMedia } from "./media/fetch-media.js";
+import { findFfmpeg } from "./media/find-ffmpeg.js";
+import { readFrames } from "./media/frames.js";
+import { probeMedia } from "./media/probe.js";
+import type { MediaSource, Reading } from "./model.js";
+import { type Database, openDatabase } from "./platform/database.js";
+import type { Log } from "./platform/log.js";
+import { migrate } from "./platform/migrate.js";
+import { createQueues, type Queues } from "./platform/queues.js";
+import { readVersion } from "./platform/version.js";
+import { readFingerprints, SAMPLES_PER_SECOND } from "./read-fingerprints.js";
+import { lookBack, type RegisterSteps } from "./register.js";
+import type { ScanSteps } from "./scan.js";
+import { POLICY } from "./verdict/policy.js";
+
+/** The stories with their I/O plugged in, on one database and one queue backend. */
+export interface App {
+  config: Config;
+  log: Log;
+  database: Database;
+  queues: Queues;
+  scanSteps: ScanSteps<PoolClient>;
+  registerSteps: RegisterSteps;
+  /** Reads a file or URL that the person at the command line named: no allowed folders, no limit to public addresses. */
+  readLocal(media: MediaSource, signal: AbortSignal): Promise<Reading>;
+  /** Finishes look-backs that a crash interrupted; returns how many. */
+  resumeLookBacks(signal: AbortSignal): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** Opens the database (starting the embedded one if need be), brings its tables up to date and builds the steps. */
+export async function openApp(config: Config, log: Log): Promise<App> {
+  const database = await openDatabase(config, log);
+  try {
+    await migrate(database.pool, log);
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+  const queues = createQueues(config, database.connectionString, log);
+  const registerSteps = registerStepsOf(config, database, log);
+  return {
+    config,
+    log,
+    database,
+    queues,
+    scanSteps: scanStepsOf(config, database, log),
+    registerSteps,
+    readLocal: registerSteps.read,
+    resumeLookBacks: (signal) => resumeLookBacks(database, registerSteps, signal),
+    close: async () => {
+      await queues.close();
+      await database.close();
+    },
+  };
+}
+
+function scanStepsOf(config: Config, { pool }: Database, log: Log): ScanSteps<PoolClient> {
+  return {
+    earlierOutcome: (submission) => earlierOutcome(pool, submission),
+    read: reader(config, log),
+    lookup: (queries) => lookup(pool, queries, ALGORITHM, POLICY.withinBits),
+    lookupIfChanged: async (tx, queries, seenSeq) => {
+      await holdIndexStill(tx);
+      return (await newestReference(tx)) === seenSeq ? undefined : lookup(tx, queries, ALGORITHM, POLICY.withinBits);
+    },
+    record: (submission, settle) => recordScan(pool, submission, caseworkSettings(config), settle),
+    policy: POLICY,
+  };
+}
+
+function registerStepsOf(config: Config, { pool }: Database, log: Log): RegisterSteps {
+  return {
+    read: reader({ ...config, mediaRoots: ["/"], mediaAllowPrivateAddresses: true }, log),
+    add: (reference, reading) => addReference(pool, reference, reading, ALGORITHM),
+    past: () => pastSubmissions(pool, ALGORITHM),
+    recordLookBack: (past, verdict, reference) => recordLookBack(pool, past, verdict, reference, caseworkSettings(config)),
+    lookedBack: (referenceId) => markLookedBack(pool, referenceId),
+    policy: POLICY,
+  };
+}
+
+const caseworkSettings = (config: Config): CaseworkSettings => ({
+  toolVersion: readVersion(),
+  retentionDays: config.submissionRetentionDays,
+  takedownDeadlineHours: config.takedownDeadlineHours,
+});
+
+function reader(config: Config, log: Log): (media: MediaSource, signal: AbortSignal) => Promise<Reading> {
+  const limits = { maxPixels: config.mediaMaxPixels, maxDurationMs: config.mediaMaxDurationMs, timeoutMs: config.scanTimeoutMs };
+  const fetching = {
+    mediaRoots: config.mediaRoots,
+    tmpDir: config.mediaTmpDir,
+    maxBytes: config.mediaMaxBytes,
+    timeoutMs: config.fetchTimeoutMs,
+    allowPrivateAddresses: config.mediaAllowPrivateAddresses,
+  };
+  return async (media, signal) => {
+    const ffmpeg = await findFfmpeg(config);
+    const options = { ...limits, sampling: { mode: "every" as const, framesPerSecond: SAMPLES_PER_SECOND }, onWarning: (text: string) => log.debug(text) };
+    return readFingerprints(
+      {
+        fetch: (source) => fetchMedia(source, fetching, signal),
+        probe: (file) => probeMedia(file, ffmpeg, limits, signal),
+        frames: (file, probe) => readFrames(file, probe, ffmpeg, options, signal),
+      },
+      media,
+    );
+  };
+}
+
+async function resumeLookBacks(database: Database, steps: RegisterSteps, signal: AbortSignal): Promise<number> {
+  let resumed = 0;
+  for (;;) {
+    const pending = await pendingLookBack(database.pool);
+    if (!pending) return resumed;
+    await lookBack(steps, pending.reference, pending.fingerprints, signal);
+    resumed++;
+  }
+}

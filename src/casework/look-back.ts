@@ -1,0 +1,125 @@
+import type { Pool } from "pg";
+import { DIHEDRALS, type Fingerprint, type MediaKind, type Query, type ReferenceSummary, type Submission, type Verdict } from "../model.js";
+import { transaction } from "../platform/database.js";
+import { actOn, type CaseworkSettings, insertVerdict } from "./record.js";
+
+/** A submission scanned before, as far as look-back and a takedown need it. */
+export interface StoredSubmission {
+  submission: Submission;
+  sha256?: string;
+  kind: MediaKind;
+  durationMs: number;
+  fingerprints: Fingerprint[];
+}
+
+/** Submissions held in memory at a time. */
+const PAGE = 500;
+
+interface Row {
+  seq: string;
+  id: string;
+  content: Omit<Submission, "id" | "priority">;
+  sha256: string | null;
+  kind: MediaKind;
+  durationMs: string;
+  algorithm: string;
+  variants: string[];
+  atMs: number[];
+  untilMs: number[];
+  quality: number[];
+  pdq: Buffer;
+  blockhash: Buffer;
+}
+
+/** Every submission whose fingerprints of this algorithm are still kept, oldest first, a page at a time. */
+export async function* pastSubmissions(pool: Pool, algorithm: string): AsyncGenerator<StoredSubmission> {
+  let after = "0";
+  for (;;) {
+    const { rows } = await pool.query<Row>(
+      `select s.seq, s.id, s.content, encode(s.media_sha256, 'hex') as sha256, s.kind, s.duration_ms as "durationMs",
+              f.algorithm, f.variants, f.at_ms as "atMs", f.until_ms as "untilMs", f.quality, f.pdq, f.blockhash
+       from submission s
+       join submission_fingerprint f on f.submission_id = s.id
+       where s.seq > $1 and f.algorithm = $2 and f.expires_at > now()
+       order by s.seq
+       limit $3`,
+      [after, algorithm, PAGE],
+    );
+    for (const row of rows) yield storedSubmission(row);
+    if (rows.length < PAGE) return;
+    after = rows[rows.length - 1].seq;
+  }
+}
+
+function storedSubmission(row: Row): StoredSubmission {
+  const fingerprints = row.variants.map((variant, i) => ({
+    algorithm: row.algorithm,
+    variant,
+    atMs: row.atMs[i],
+    untilMs: row.untilMs[i],
+    quality: row.quality[i],
+    pdq: row.pdq.subarray(32 * i, 32 * (i + 1)),
+    blockhash: row.blockhash.subarray(32 * i, 32 * (i + 1)),
+  }));
+  return {
+    submission: { ...row.content, id: row.id, priority: 0 },
+    sha256: row.sha256 ?? undefined,
+    kind: row.kind,
+    durationMs: Number(row.durationMs),
+    fingerprints,
+  };
+}
+
+/**
+ * Records that a past submission shows new known material, with its alert and, for a match, its takedown. Returns false,
+ * having written nothing, when this look-back was recorded before or the case already knew the submission as surely.
+ */
+export async function recordLookBack(
+  pool: Pool,
+  past: StoredSubmission,
+  verdict: Verdict,
+  reference: ReferenceSummary,
+  settings: CaseworkSettings,
+): Promise<boolean> {
+  return transaction(pool, async (tx) => {
+    const { id } = past.submission;
+    await tx.query("select 1 from submission where id = $1 for update", [id]);
+    const known = await tx.query(
+      `select 1 from match m join verdict v on v.id = m.verdict_id
+       where v.submission_id = $1 and m.case_id = $2 and (m.verdict = 'match' or $3 = 'review')`,
+      [id, reference.caseId, verdict.kind],
+    );
+    if (known.rows.length > 0) return false;
+    const verdictId = await insertVerdict(tx, id, verdict, settings.toolVersion, reference.id);
+    if (!verdictId) return false;
+    await actOn(tx, { submission: past.submission, verdict, verdictId, sha256: past.sha256, kind: "look-back", settings });
+    return true;
+  });
+}
+
+/** A reference whose look-back did not finish a minute after it was added, with its fingerprints and their views. */
+export async function pendingLookBack(pool: Pool): Promise<{ reference: ReferenceSummary; fingerprints: Query[] } | undefined> {
+  const { rows } = await pool.query<PendingRow>(
+    `select r.id, r.case_id as "caseId", r.label, r.kind, r.duration_ms as "durationMs", r.fingerprint_count as "fingerprintCount",
+            r.look_back_views as views, array_agg(f.algorithm order by f.id) as algorithms, array_agg(f.variant order by f.id) as variants,
+            array_agg(f.at_ms order by f.id) as "atMs", array_agg(f.until_ms order by f.id) as "untilMs", array_agg(f.quality order by f.id) as quality
+     from reference r join reference_fingerprint f on f.reference_id = r.id
+     where r.looked_back_at is null and r.retired_at is null and r.created_at < now() - interval '1 minute'
+     group by r.id order by r.seq limit 1`,
+  );
+  if (rows.length === 0) return undefined;
+  const { views, algorithms, variants, atMs, untilMs, quality, ...reference } = rows[0];
+  const fingerprints = algorithms.map((algorithm, i) => {
+    const at = (view: number, half: number) => views.subarray((i * 8 + view) * 64 + half * 32, (i * 8 + view) * 64 + half * 32 + 32);
+    const all = DIHEDRALS.map((dihedral, view) => ({ dihedral, pdq: at(view, 0), blockhash: at(view, 1) }));
+    return { algorithm, variant: variants[i], atMs: atMs[i], untilMs: untilMs[i], quality: quality[i], pdq: all[0].pdq, blockhash: all[0].blockhash, views: all };
+  });
+  return { reference: { ...reference, durationMs: Number(reference.durationMs) }, fingerprints };
+}
+
+type PendingRow = Omit<ReferenceSummary, "durationMs"> & Pick<Row, "durationMs" | "variants" | "atMs" | "untilMs" | "quality"> & { views: Buffer; algorithms: string[] };
+
+/** Marks a reference as searched for in all submissions recorded before it became visible. */
+export async function markLookedBack(pool: Pool, referenceId: string): Promise<void> {
+  await pool.query("update reference set looked_back_at = now(), look_back_views = null where id = $1", [referenceId]);
+}

@@ -1,0 +1,85 @@
+import { randomUUID } from "node:crypto";
+import { realpath } from "node:fs/promises";
+import { sep } from "node:path";
+import { Command } from "commander";
+import type { App } from "../app.js";
+import { hashToHex } from "../fingerprint/hash.js";
+import { createIntakeClient } from "../intake/client.js";
+import type { ScanJob } from "../intake/job.js";
+import type { Reading } from "../model.js";
+import { withApp } from "./open.js";
+import { complain, reasonOf, say, withProgress } from "./output.js";
+import type { SetExitCode } from "./program.js";
+import { type NamedMedia, namedMedia } from "./sources.js";
+
+interface Options {
+  id?: string;
+  platform?: string;
+  pageUrl?: string;
+  uploader?: string;
+  priority?: string;
+}
+
+export const submitCommand = (setExitCode: SetExitCode): Command =>
+  new Command("submit")
+    .description("queue media for scanning, as the intake service does; prints each submission's id")
+    .argument("<file|url...>", "images or videos")
+    .option("--id <id>", "the submission's id (one file only; default: a new one)")
+    .option("--platform <name>", "where it is on-line")
+    .option("--page-url <url>", "the page the public sees it on")
+    .option("--uploader <id>", "who put it on-line")
+    .option("--priority <n>", "1 is first; 0 is before everything with a priority")
+    .action(async (names: string[], options: Options) => {
+      if (options.id !== undefined && names.length > 1) {
+        complain("--id: names one submission, so it takes one file");
+        return setExitCode(2);
+      }
+      const media = await Promise.all(names.map(namedMedia));
+      if (await withApp((app, signal) => submitAll(app, media, options, signal))) setExitCode(1);
+    });
+
+async function submitAll(app: App, media: NamedMedia[], options: Options, signal: AbortSignal): Promise<boolean> {
+  const client = createIntakeClient(app.queues);
+  let failed = false;
+  await withProgress(media, "submitting", async (item) => {
+    try {
+      const submissionId = options.id ?? randomUUID();
+      await client.submit({
+        version: 1,
+        submissionId,
+        media: await mediaOf(app, item, signal),
+        platform: options.platform,
+        pageUrl: options.pageUrl,
+        uploader: options.uploader === undefined ? undefined : { id: options.uploader },
+        priority: options.priority === undefined ? 0 : Number(options.priority),
+      });
+      say(submissionId);
+    } catch (error) {
+      failed = true;
+      complain(`${item.name}: ${reasonOf(error)}`);
+    }
+  });
+  return failed;
+}
+
+/** A file the service may not open is fingerprinted here, and only its hashes are sent. */
+async function mediaOf(app: App, { name, media }: NamedMedia, signal: AbortSignal): Promise<ScanJob["media"]> {
+  if ("url" in media || (await isInside(media.path, app.config.mediaRoots))) return media;
+  process.stderr.write(`${name} is outside MEDIA_ROOTS: fingerprinted here, only its hashes are sent\n`);
+  return hashesOnly(await app.readLocal(media, signal));
+}
+
+async function isInside(path: string, roots: string[]): Promise<boolean> {
+  const real = await realpath(path);
+  const realRoots = await Promise.all(roots.map((root) => realpath(root).catch(() => root)));
+  return realRoots.some((root) => real.startsWith(root.endsWith(sep) ? root : root + sep));
+}
+
+function hashesOnly(reading: Reading): ScanJob["media"] {
+  return {
+    sha256: reading.sha256,
+    kind: reading.kind,
+    durationMs: Math.round(reading.durationMs),
+    fingerprints: reading.fingerprints.map(({ views: _, pdq, blockhash, ...rest }) => ({ ...rest, pdq: hashToHex(pdq), blockhash: hashToHex(blockhash) })),
+  };
+}

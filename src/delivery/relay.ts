@@ -1,0 +1,79 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import pg, { type Pool } from "pg";
+import { OUTBOX_CHANNEL } from "../platform/channels.js";
+import { transaction } from "../platform/database.js";
+import type { Log } from "../platform/log.js";
+import type { Queues } from "../platform/queues.js";
+
+const BATCH = 100;
+
+/** A notification may be lost with its connection; this is how long a row waits at most. */
+const POLL_MS = 1_000;
+
+/** Waiting after an outage, so that a full log is not the next one. */
+const OUTAGE_MS = 2_000;
+
+/**
+ * Delivers what waits in the outbox, in order, and returns how many. A row is marked in the transaction that holds it, after
+ * the queue has it: a crash in between delivers it again under the same job id, which BullMQ takes for the same job.
+ */
+export async function deliverOutbox(pool: Pool, queues: Pick<Queues, "queue">): Promise<number> {
+  return transaction(pool, async (tx) => {
+    const { rows } = await tx.query<{ id: string; queue: string; name: string; jobId: string; payload: unknown }>(
+      `select id, queue, name, job_id as "jobId", payload from outbox
+       where delivered_at is null order by id limit $1 for update skip locked`,
+      [BATCH],
+    );
+    for (const row of rows) await queues.queue(row.queue).add(row.name, row.payload, { jobId: row.jobId });
+    await tx.query("update outbox set delivered_at = now() where id = any($1::bigint[])", [rows.map((row) => row.id)]);
+    return rows.length;
+  });
+}
+
+/** Runs the relay until `stopping`: at once when something is written, every second in any case. */
+export async function runRelay(pool: Pool, connectionString: string, queues: Queues, log: Log, stopping: AbortSignal): Promise<void> {
+  const bell = await listen(connectionString, log);
+  try {
+    while (!stopping.aborted) {
+      try {
+        const delivered = await deliverOutbox(pool, queues);
+        if (delivered > 0) log.debug({ delivered }, "outbox delivered");
+        if (delivered === BATCH) continue;
+        await bell.wait(POLL_MS, stopping);
+      } catch (err) {
+        if (stopping.aborted) break;
+        log.warn({ err }, "the outbox could not be delivered; trying again");
+        await sleep(OUTAGE_MS, undefined, { signal: stopping }).catch(() => {});
+      }
+    }
+  } finally {
+    await bell.close();
+  }
+}
+
+/** Resolves `wait` early when a transaction that wrote to the outbox commits. Without a connection, `wait` just waits. */
+async function listen(connectionString: string, log: Log): Promise<{ wait(ms: number, signal: AbortSignal): Promise<void>; close(): Promise<void> }> {
+  let ring = () => {};
+  let client: pg.Client | undefined;
+  const connect = async () => {
+    const fresh = new pg.Client({ connectionString, application_name: "reupload-relay" });
+    fresh.on("notification", () => ring());
+    fresh.on("error", () => {
+      client = undefined;
+    });
+    await fresh.connect();
+    await fresh.query(`listen ${OUTBOX_CHANNEL}`);
+    client = fresh;
+  };
+  return {
+    async wait(ms, signal) {
+      if (!client) await connect().catch((err) => log.debug({ err }, "not listening for the outbox"));
+      const timer = new AbortController();
+      ring = () => timer.abort();
+      await sleep(ms, undefined, { signal: AbortSignal.any([timer.signal, signal]) }).catch(() => {});
+    },
+    async close() {
+      await client?.end().catch(() => {});
+    },
+  };
+}

@@ -1,0 +1,81 @@
+import { bmvbhash } from "blockhash-core";
+import type { Dihedral, Hash } from "../model.js";
+import { hashFromHex } from "./hash.js";
+
+/** A multiple of the hash's 16 blocks per side, so that blockhash-core takes its exact and quick path. */
+const SIDE = 64;
+const BLOCKS = 16;
+
+/** For each symmetry, which pixel of the picture is seen at (row, column); agrees with the signs in `pdq.ts`. */
+const SEEN_AT: Record<Dihedral, (row: number, column: number) => number> = {
+  original: (row, column) => row * SIDE + column,
+  rotate90: (row, column) => column * SIDE + (SIDE - 1 - row),
+  rotate180: (row, column) => (SIDE - 1 - row) * SIDE + (SIDE - 1 - column),
+  rotate270: (row, column) => (SIDE - 1 - column) * SIDE + row,
+  flipx: (row, column) => (SIDE - 1 - row) * SIDE + column,
+  flipy: (row, column) => row * SIDE + (SIDE - 1 - column),
+  flipplus1: (row, column) => column * SIDE + row,
+  flipminus1: (row, column) => (SIDE - 1 - column) * SIDE + (SIDE - 1 - row),
+};
+
+const rgba = { width: SIDE, height: SIDE, data: new Uint8ClampedArray(SIDE * SIDE * 4).fill(255) };
+
+/** The 256-bit blockhash of a picture of 8-bit luma: blockhash-core's `bmvbhash` of its 64x64 area average. */
+export function blockhashOf(luma: Uint8Array, width: number, height: number): Hash {
+  return blockhashViews(luma, width, height)("original");
+}
+
+/**
+ * The blockhashes of one picture through any of the eight symmetries. The picture is averaged once; a hash is computed
+ * when it is asked for.
+ */
+export function blockhashViews(luma: Uint8Array, width: number, height: number): (dihedral: Dihedral) => Hash {
+  const picture = averageTo64(luma, width, height);
+  return (dihedral) => {
+    const seenAt = SEEN_AT[dihedral];
+    for (let row = 0, out = 0; row < SIDE; row++) {
+      for (let column = 0; column < SIDE; column++, out += 4) {
+        const value = picture[seenAt(row, column)];
+        rgba.data[out] = value;
+        rgba.data[out + 1] = value;
+        rgba.data[out + 2] = value;
+      }
+    }
+    return hashFromHex(bmvbhash(rgba, BLOCKS));
+  };
+}
+
+/** The mean over each of 64x64 equal areas, pixels on a border counted by the share inside. Row-major, 0-255. */
+export function averageTo64(luma: Uint8Array, width: number, height: number): Float32Array {
+  const narrow = new Float32Array(SIDE * height);
+  averageAlong(luma, narrow, { lines: height, length: width, step: 1, lineStep: width, outStep: 1, outLineStep: SIDE });
+  const picture = new Float32Array(SIDE * SIDE);
+  averageAlong(narrow, picture, { lines: SIDE, length: height, step: SIDE, lineStep: 1, outStep: SIDE, outLineStep: 1 });
+  return picture;
+}
+
+/** Where the values of a line are (`step` apart), and where its 64 averages go. */
+interface Lines {
+  lines: number;
+  length: number;
+  step: number;
+  lineStep: number;
+  outStep: number;
+  outLineStep: number;
+}
+
+function averageAlong(from: Uint8Array | Float32Array, to: Float32Array, at: Lines): void {
+  const share = at.length / SIDE;
+  for (let i = 0; i < SIDE; i++) {
+    const start = i * share;
+    const end = start + share;
+    const last = Math.min(Math.ceil(end), at.length);
+    for (let line = 0; line < at.lines; line++) {
+      let sum = 0;
+      for (let k = Math.floor(start); k < last; k++) {
+        sum += from[line * at.lineStep + k * at.step] * (Math.min(end, k + 1) - Math.max(start, k));
+      }
+      to[line * at.outLineStep + i * at.outStep] = sum / share;
+    }
+  }
+}

@@ -1,0 +1,27 @@
+import type { Hash } from "../model.js";
+
+/**
+ * The 32 bytes of a hash in hexadecimal, either case.
+ *
+ * @throws RangeError if it is not 64 hexadecimal digits.
+ */
+export function hashFromHex(hex: string): Hash {
+  if (!/^[0-9a-fA-F]{64}$/.test(hex)) throw new RangeError(`a hash is 64 hexadecimal digits, not ${JSON.stringify(hex.slice(0, 80))}`);
+  return Uint8Array.from({ length: 32 }, (_, i) => Number.parseInt(hex.slice(2 * i, 2 * i + 2), 16));
+}
+
+/** 64 lower-case hexadecimal digits, as Meta's tools print a PDQ. */
+export function hashToHex(hash: Hash): string {
+  let hex = "";
+  for (const byte of hash) hex += byte.toString(16).padStart(2, "0");
+  return hex;
+}
+
+const BITS_SET = Uint8Array.from({ length: 256 }, (_, byte) => byte.toString(2).replaceAll("0", "").length);
+
+/** The number of bits, 0-256, in which two hashes differ. */
+export function distance(a: Hash, b: Hash): number {
+  let bits = 0;
+  for (let i = 0; i < 32; i++) bits += BITS_SET[a[i] ^ b[i]];
+  return bits;
+}

@@ -1,0 +1,113 @@
+import { DIHEDRALS, type Dihedral, type Hash } from "../model.js";
+import { DCT_SIDE, dctOf } from "./dct.js";
+import { REDUCED_SIDE, reduceTo64 } from "./reduce.js";
+
+const { fround } = Math;
+
+/** Meta's `MIN_HASHABLE_DIM`: a smaller picture gets the hash of all zeros and quality 0. */
+const MIN_SIDE = 5;
+
+const reduced = new Float32Array(REDUCED_SIDE * REDUCED_SIDE);
+
+/**
+ * Meta's PDQ of a picture, bit for bit as their C++ computes it from the same luma (row-major, 0-255).
+ * "The TMK+PDQF Video-Hashing Algorithm and the PDQ Image-Hashing Algorithm", 2019; `pdqhashing.cpp`.
+ *
+ * @returns `dct`: 16x16 floats, row-major, what {@link dihedralHashes} needs; `hash`: 256 bits; `quality`: 0-100.
+ */
+export function pdqOf(
+  luma: Uint8Array | Float32Array,
+  width: number,
+  height: number,
+): { dct: Float32Array; hash: Hash; quality: number } {
+  if (luma.length < width * height) throw new RangeError(`luma holds ${luma.length} values, and ${width}x${height} needs more`);
+  if (width < MIN_SIDE || height < MIN_SIDE) {
+    return { dct: new Float32Array(DCT_SIDE * DCT_SIDE), hash: new Uint8Array(32), quality: 0 };
+  }
+  reduceTo64(luma, width, height, reduced);
+  const dct = dctOf(reduced);
+  return { dct, hash: bitsOf(dct), quality: qualityOf(reduced) };
+}
+
+/** The sum of gradients, each cut to a whole hundredth of the range, on a scale where 100 is plenty (and the most). */
+function qualityOf(picture: Float32Array): number {
+  let sum = 0;
+  for (let at = 0; at < picture.length - REDUCED_SIDE; at++) sum += gradient(picture[at], picture[at + REDUCED_SIDE]);
+  for (let row = 0; row < picture.length; row += REDUCED_SIDE) {
+    for (let at = row; at < row + REDUCED_SIDE - 1; at++) sum += gradient(picture[at], picture[at + 1]);
+  }
+  return Math.min(100, Math.floor(sum / 90));
+}
+
+const gradient = (u: number, v: number): number => Math.abs(Math.trunc(fround(fround(fround(u - v) * 100) / 255)));
+
+/** A bit is set where the value is above the median. Bit 0 is the last of the hexadecimal form. */
+function bitsOf(dct: Float32Array): Hash {
+  const median = medianOf(dct);
+  const hash = new Uint8Array(32);
+  for (let k = 0; k < 256; k++) if (dct[k] > median) hash[31 - (k >> 3)] |= 1 << (k & 7);
+  return hash;
+}
+
+const shuffled = new Float32Array(DCT_SIDE * DCT_SIDE);
+
+/** The lower median, the 128th of 256 values, which is what Torben's method in the reference returns. By quickselect. */
+function medianOf(values: Float32Array): number {
+  shuffled.set(values);
+  const wanted = values.length / 2 - 1;
+  let low = 0;
+  let high = values.length - 1;
+  while (low < high) {
+    const pivot = shuffled[wanted];
+    let i = low;
+    let j = high;
+    while (i <= j) {
+      while (shuffled[i] < pivot) i++;
+      while (pivot < shuffled[j]) j--;
+      if (i > j) break;
+      const swap = shuffled[i];
+      shuffled[i++] = shuffled[j];
+      shuffled[j--] = swap;
+    }
+    if (j < wanted) low = i;
+    if (wanted < i) high = j;
+  }
+  return shuffled[wanted];
+}
+
+/** For each symmetry: swap rows and columns of the transform or not, and which of its signs turn. */
+const SYMMETRIES: Record<Dihedral, { transpose: boolean; negative: (row: number, column: number) => boolean }> = {
+  original: { transpose: false, negative: () => false },
+  rotate90: { transpose: true, negative: (_, column) => column % 2 === 0 },
+  rotate180: { transpose: false, negative: (row, column) => (row + column) % 2 === 1 },
+  rotate270: { transpose: true, negative: (row) => row % 2 === 0 },
+  flipx: { transpose: false, negative: (row) => row % 2 === 0 },
+  flipy: { transpose: false, negative: (_, column) => column % 2 === 0 },
+  flipplus1: { transpose: true, negative: () => false },
+  flipminus1: { transpose: true, negative: (row, column) => (row + column) % 2 === 1 },
+};
+
+/** Per symmetry, for each of the 256 outputs: where its value comes from, and its sign. */
+const TABLES = DIHEDRALS.map((dihedral) => {
+  const { transpose, negative } = SYMMETRIES[dihedral];
+  const from = new Uint8Array(256);
+  const sign = new Float32Array(256);
+  for (let at = 0; at < 256; at++) {
+    const [row, column] = [at >> 4, at & 15];
+    const to = transpose ? column * DCT_SIDE + row : at;
+    from[to] = at;
+    sign[to] = negative(row, column) ? -1 : 1;
+  }
+  return { dihedral, from, sign };
+});
+
+const turned = new Float32Array(DCT_SIDE * DCT_SIDE);
+
+/** The hash of the picture seen through each of the eight symmetries, all from the transform that {@link pdqOf} returned. */
+export function dihedralHashes(dct: Float32Array): Record<Dihedral, Hash> {
+  const hashes = TABLES.map(({ dihedral, from, sign }) => {
+    for (let at = 0; at < 256; at++) turned[at] = sign[at] * dct[from[at]];
+    return [dihedral, bitsOf(turned)] as const;
+  });
+  return Object.fromEntries(hashes) as Record<Dihedral, Hash>;
+}

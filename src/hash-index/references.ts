@@ -1,0 +1,106 @@
+import { randomUUID } from "node:crypto";
+import type { Pool } from "pg";
+import { UsageError } from "../errors.js";
+import { hashToHex } from "../fingerprint/hash.js";
+import type { MediaKind, NewReference, Reading, Registered } from "../model.js";
+import { type Db, transaction } from "../platform/database.js";
+import { changeIndex } from "./lock.js";
+
+export interface ListedReference {
+  id: string;
+  caseId: string;
+  label: string;
+  kind: MediaKind;
+  durationMs: number;
+  fingerprints: number;
+  provenance: string;
+  retiredAt: Date | null;
+  createdAt: Date;
+}
+
+/**
+ * Adds a reading to a case's known material, creating the case when it is new. Visible to every lookup at commit.
+ * The same file again in the same case gives the reference it already is.
+ */
+export async function addReference(pool: Pool, reference: NewReference, reading: Reading, algorithm: string): Promise<Registered> {
+  return transaction(pool, async (tx) => {
+    await changeIndex(tx);
+    await tx.query(`insert into "case" (id) values ($1) on conflict do nothing`, [reference.caseId]);
+    const full = reading.fingerprints.filter((f) => f.variant === "full").length || reading.fingerprints.length;
+    const inserted = await tx.query<{ id: string }>(
+      `insert into reference (id, case_id, label, kind, sha256, duration_ms, algorithm, fingerprint_count, provenance, look_back_views)
+       values ($1, $2, $3, $4, decode($5, 'hex'), $6, $7, $8, $9, $10)
+       on conflict (case_id, sha256, algorithm) where retired_at is null do nothing
+       returning id`,
+      [randomUUID(), reference.caseId, reference.label, reading.kind, reading.sha256, reading.durationMs, algorithm, full, reference.provenance, viewsOf(reading)],
+    );
+    if (inserted.rows.length > 0) await insertFingerprints(tx, inserted.rows[0].id, reading);
+    const { rows } = await tx.query<Registered & { durationMs: string }>(
+      `select id, case_id as "caseId", label, kind, duration_ms as "durationMs", fingerprint_count as "fingerprintCount"
+       from reference where case_id = $1 and sha256 = decode($2, 'hex') and algorithm = $3 and retired_at is null`,
+      [reference.caseId, reading.sha256, algorithm],
+    );
+    return { ...rows[0], durationMs: Number(rows[0].durationMs), repeated: inserted.rows.length === 0 };
+  });
+}
+
+const viewsOf = ({ fingerprints }: Reading): Buffer => Buffer.concat(fingerprints.flatMap((f) => f.views.flatMap((v) => [v.pdq, v.blockhash])));
+
+async function insertFingerprints(tx: Db, referenceId: string, { fingerprints }: Reading): Promise<void> {
+  await tx.query(
+    `with added as (
+       insert into reference_fingerprint (reference_id, algorithm, variant, at_ms, until_ms, quality, pdq, blockhash)
+       select $1, algorithm, variant, at_ms, until_ms, quality, ('x' || pdq)::bit(256), decode(blockhash, 'hex')
+       from unnest($2::text[], $3::text[], $4::int[], $5::int[], $6::int[], $7::text[], $8::text[])
+         as t (algorithm, variant, at_ms, until_ms, quality, pdq, blockhash)
+       returning id, pdq
+     )
+     insert into reference_band (key, neighbours, fingerprint_id)
+     select b * 65536 + substring(pdq from 1 + 16 * b for 16)::int, substring(pdq || pdq from 17 + 16 * b for 32)::bit(32), id
+     from added, generate_series(0, 15) as b`,
+    [
+      referenceId,
+      fingerprints.map((f) => f.algorithm),
+      fingerprints.map((f) => f.variant),
+      fingerprints.map((f) => Math.round(f.atMs)),
+      fingerprints.map((f) => Math.round(f.untilMs)),
+      fingerprints.map((f) => Math.round(f.quality)),
+      fingerprints.map((f) => hashToHex(f.pdq)),
+      fingerprints.map((f) => hashToHex(f.blockhash)),
+    ],
+  );
+}
+
+/** Known material, newest first; of one case when `caseId` is given. Retired references are included only on request. */
+export async function listReferences(db: Db, options: { caseId?: string; retired?: boolean } = {}): Promise<ListedReference[]> {
+  const { rows } = await db.query<ListedReference & { durationMs: string }>(
+    `select id, case_id as "caseId", label, kind, duration_ms as "durationMs", fingerprint_count as "fingerprints",
+            provenance, retired_at as "retiredAt", created_at as "createdAt"
+     from reference
+     where ($1::text is null or case_id = $1) and ($2 or retired_at is null)
+     order by seq desc`,
+    [options.caseId ?? null, options.retired ?? false],
+  );
+  return rows.map((row) => ({ ...row, durationMs: Number(row.durationMs) }));
+}
+
+/**
+ * Stops a reference from matching, from the commit on. Its row stays, so past verdicts keep their meaning.
+ *
+ * @throws UsageError when there is no such reference, or it is retired already.
+ */
+export async function retireReference(pool: Pool, id: string): Promise<void> {
+  const isUuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(id);
+  await transaction(pool, async (tx) => {
+    await changeIndex(tx);
+    const { rowCount } = isUuid
+      ? await tx.query("update reference set retired_at = now() where id = $1 and retired_at is null", [id])
+      : { rowCount: 0 };
+    if (rowCount === 0) throw new UsageError(`REF: no active reference has the id ${id}; "reupload known list" shows them`);
+    await tx.query(
+      "delete from reference_band where fingerprint_id in (select id from reference_fingerprint where reference_id = $1)",
+      [id],
+    );
+    await tx.query("insert into audit_log (actor, act, subject) values ('cli', 'reference retired', $1)", [id]);
+  });
+}

@@ -1,0 +1,89 @@
+import { z } from "zod";
+import { InvalidSubmissionError } from "../errors.js";
+import { hashFromHex } from "../fingerprint/hash.js";
+import type { MediaSource, Submission } from "../model.js";
+
+/** A job larger than this (as JSON) is refused: about 100,000 fingerprints. */
+const MAX_JOB_CHARACTERS = 32 * 1024 * 1024;
+
+const text = (max: number) => z.string().min(1).max(max).regex(/^[^\p{Cc}\p{Cs}]*$/u, "must not contain control characters");
+const webUrl = text(8192).refine(isWebUrl, "must be an http or https address");
+const hex256 = z.string().regex(/^[0-9a-f]{64}$/, "must be 64 lower-case hexadecimal digits");
+
+const fingerprint = z.strictObject({
+  algorithm: text(64),
+  variant: text(64).default("full"),
+  atMs: z.number().min(0).max(2 ** 31 - 1),
+  untilMs: z.number().min(0).max(2 ** 31 - 1).optional(),
+  pdq: hex256,
+  blockhash: hex256,
+  quality: z.number().min(0).max(100),
+});
+
+const media = z
+  .strictObject({
+    url: webUrl.optional(),
+    path: text(4096).optional(),
+    sha256: hex256.optional(),
+    kind: z.enum(["image", "video"]).optional(),
+    durationMs: z.number().min(0).max(2 ** 31 - 1).optional(),
+    fingerprints: z.array(fingerprint).min(1).max(100_000).optional(),
+  })
+  .refine((m) => [m.url, m.path, m.fingerprints].filter((v) => v !== undefined).length === 1, "must have exactly one of url, path or fingerprints")
+  .refine((m) => m.fingerprints === undefined || (m.sha256 !== undefined && m.kind !== undefined), "needs sha256 and kind beside fingerprints");
+
+const job = z.strictObject({
+  version: z.literal(1),
+  submissionId: text(128).regex(/^[\x20-\x7e]+$/, "must be 1-128 printable characters"),
+  media,
+  platform: text(128).optional(),
+  pageUrl: webUrl.optional(),
+  uploader: z.strictObject({ id: text(512).optional(), url: webUrl.optional() }).optional(),
+  reportedAt: z.iso.datetime({ offset: true }).optional(),
+  priority: z.number().int().min(0).max(2_097_152).default(0),
+  metadata: z.record(z.string(), z.unknown()).default({}),
+});
+
+/** A `scan` job as intake writes it; DESIGN's contract, version 1. */
+export type ScanJob = z.input<typeof job>;
+
+function isWebUrl(value: string): boolean {
+  return URL.canParse(value) && /^https?:$/.test(new URL(value).protocol);
+}
+
+/**
+ * The submission in a job.
+ *
+ * @throws InvalidSubmissionError naming the first field that is wrong, as a dotted path, and what it must be.
+ */
+export function parseJob(data: unknown): Submission {
+  const size = JSON.stringify(data ?? null).length;
+  if (size > MAX_JOB_CHARACTERS) throw new InvalidSubmissionError("job", `has ${size} characters; ${MAX_JOB_CHARACTERS} are allowed`);
+  const parsed = job.safeParse(data);
+  if (!parsed.success) throw invalid(parsed.error.issues[0]);
+  const { submissionId, version: _, media, ...rest } = parsed.data;
+  if (/\\u0000/i.test(JSON.stringify(rest.metadata))) throw new InvalidSubmissionError("metadata", "must not contain NUL characters");
+  return { id: submissionId, media: sourceOf(media), ...rest };
+}
+
+function invalid(issue: z.core.$ZodIssue): InvalidSubmissionError {
+  const unknown = issue.code === "unrecognized_keys" ? issue.keys[0] : undefined;
+  const path = [...issue.path, ...(unknown === undefined ? [] : [unknown])].map(String).join(".");
+  return new InvalidSubmissionError(path || "job", unknown === undefined ? issue.message : "is not a field of a scan job");
+}
+
+function sourceOf(given: z.output<typeof media>): MediaSource {
+  if (given.url !== undefined) return { url: given.url };
+  if (given.path !== undefined) return { path: given.path };
+  return {
+    sha256: given.sha256!,
+    kind: given.kind!,
+    durationMs: given.durationMs ?? 0,
+    fingerprints: given.fingerprints!.map((f) => ({
+      ...f,
+      untilMs: Math.max(f.untilMs ?? f.atMs, f.atMs),
+      pdq: hashFromHex(f.pdq),
+      blockhash: hashFromHex(f.blockhash),
+    })),
+  };
+}

@@ -1,0 +1,45 @@
+import type { Db } from "../platform/database.js";
+
+/** The payload kept of a parked job, at most; a larger one is cut and kept as text. */
+const MAX_PAYLOAD_CHARACTERS = 65_536;
+
+export interface ParkedJob {
+  queue: string;
+  jobId: string;
+  submissionId: string | null;
+  field: string | null;
+  reason: string;
+  parkedAt: Date;
+}
+
+/** Keeps a job that trying again cannot help, with the reason, until a person has looked. Parking twice is parking once. */
+export async function parkJob(
+  db: Db,
+  job: { queue: string; jobId: string; data: unknown; field?: string; reason: string },
+): Promise<void> {
+  const { submissionId } = (job.data ?? {}) as { submissionId?: unknown };
+  await db.query(
+    `insert into parked_job (queue, job_id, submission_id, field, reason, payload) values ($1, $2, $3, $4, $5, $6)
+     on conflict (queue, job_id) do update set reason = excluded.reason, field = excluded.field, parked_at = now()`,
+    [job.queue, job.jobId, typeof submissionId === "string" ? printable(submissionId).slice(0, 128) : null, job.field ?? null, printable(job.reason), payloadOf(job.data)],
+  );
+}
+
+/** PostgreSQL stores no NUL characters. */
+const printable = (text: string): string => text.replaceAll("\u0000", "");
+
+function payloadOf(data: unknown): string {
+  const json = JSON.stringify(data ?? null);
+  const storable = !/\\u0000|\\ud[89a-f]/i.test(json) && json.length <= MAX_PAYLOAD_CHARACTERS;
+  return storable ? json : JSON.stringify({ cut: json.slice(0, MAX_PAYLOAD_CHARACTERS).replaceAll("\\", "/") });
+}
+
+/** Parked jobs, newest first, at most `limit`. */
+export async function listParked(db: Db, limit: number): Promise<ParkedJob[]> {
+  const { rows } = await db.query<ParkedJob>(
+    `select queue, job_id as "jobId", submission_id as "submissionId", field, reason, parked_at as "parkedAt"
+     from parked_job order by id desc limit $1`,
+    [limit],
+  );
+  return rows;
+}

@@ -1,0 +1,60 @@
+import type { Frame, MediaFile, Probe } from "../model.js";
+import { readAnimatedWebp } from "./animated-webp.js";
+import { DEMUXERS } from "./containers.js";
+import type { Ffmpeg } from "./find-ffmpeg.js";
+import { readStillImage } from "./still-image.js";
+import { readVideoFrames } from "./video-frames.js";
+
+/** `every`: evenly in time, at most so many a second. `keyframes`: the pictures that are stored whole; nearly free. */
+export type Sampling = { mode: "every"; framesPerSecond: number } | { mode: "keyframes" };
+
+export interface ReadOptions {
+  sampling: Sampling;
+  /** For the whole reading, by the clock on the wall. */
+  timeoutMs: number;
+  maxPixels: number;
+  maxFrames?: number;
+  /** Told when the end of a file could not be decoded. */
+  onWarning?: (text: string) => void;
+}
+
+/**
+ * The frames of an image (one) or video (the first is the video's first picture), in order of time. 8-bit luma, longest
+ * side at most 256, shape kept. Frames are decoded as they are taken: memory does not grow with the video's length, and
+ * leaving the loop early ends the decoder.
+ *
+ * @throws UnscannableError if not one picture could be decoded, or after `timeoutMs`; the signal's reason if aborted.
+ */
+export async function* readFrames(
+  file: MediaFile,
+  probe: Probe,
+  ffmpeg: Ffmpeg,
+  options: ReadOptions,
+  signal: AbortSignal,
+): AsyncGenerator<Frame> {
+  signal.throwIfAborted();
+  let count = 0;
+  for await (const frame of framesOf(file, probe, ffmpeg, options, signal)) {
+    signal.throwIfAborted();
+    yield frame;
+    if (++count === options.maxFrames) return;
+  }
+}
+
+function framesOf(
+  file: MediaFile,
+  probe: Probe,
+  ffmpeg: Ffmpeg,
+  options: ReadOptions,
+  signal: AbortSignal,
+): AsyncIterable<Frame> {
+  if (DEMUXERS.split(",").includes(probe.format) && !(probe.format === "gif" && probe.kind === "image")) {
+    return readVideoFrames(file.path, probe, ffmpeg, options, signal);
+  }
+  if (probe.kind === "video") return readAnimatedWebp(file.path, options.sampling, options, signal);
+  return one(readStillImage(file.path, options));
+}
+
+async function* one(frame: Promise<Frame>): AsyncGenerator<Frame> {
+  yield await frame;
+}

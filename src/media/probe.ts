@@ -1,0 +1,115 @@
+import type { Metadata } from "sharp";
+import { UnscannableError } from "../errors.js";
+import type { MediaFile, MediaKind, Probe } from "../model.js";
+import { demuxerOptions, sniff } from "./containers.js";
+import { runFfmpeg } from "./ffmpeg.js";
+import type { Ffmpeg } from "./find-ffmpeg.js";
+import { type FfmpegInput, parseFfmpegInput } from "./parse-ffmpeg-input.js";
+import { openImage } from "./still-image.js";
+
+export interface ProbeLimits {
+  maxPixels: number;
+  maxDurationMs: number;
+  timeoutMs: number;
+}
+
+/** Browsers show a frame of an animation for 100 ms when the file asks for 10 ms or less. */
+const SHORTEST_DELAY_MS = 11;
+const UNSET_DELAY_MS = 100;
+
+/**
+ * What the file is, judged by its content. Animated GIF, WebP and PNG are videos. `durationMs` of a video is 0 when the
+ * container does not know it. Width and height are as displayed (rotation and pixel shape applied).
+ *
+ * @throws UnscannableError with a sentence for a person if it holds no picture, is damaged or is over a limit.
+ */
+export async function probeMedia(file: MediaFile, ffmpeg: Ffmpeg, limits: ProbeLimits, signal: AbortSignal): Promise<Probe> {
+  signal.throwIfAborted();
+  const container = await sniff(file.path);
+  const probe =
+    container.reader === "sharp"
+      ? await probeImage(file.path, container.format, limits)
+      : await probeWithFfmpeg(file.path, container, ffmpeg, limits, signal);
+  if (probe.durationMs > limits.maxDurationMs) {
+    const minutes = (ms: number) => Math.round(ms / 6000) / 10;
+    throw new UnscannableError(
+      `the video lasts ${minutes(probe.durationMs)} minutes, more than the limit of ${minutes(limits.maxDurationMs)}`,
+    );
+  }
+  return probe;
+}
+
+async function probeImage(path: string, format: string, limits: ProbeLimits): Promise<Probe> {
+  const metadata = await imageMetadata(path, format);
+  const { width, height } = metadata.autoOrient;
+  refuseTooLarge(width, height, limits.maxPixels);
+  const codec = metadata.compression ?? metadata.format;
+  const pages = metadata.pages ?? 1;
+  if (pages < 2 || !["gif", "webp"].includes(format)) {
+    return { kind: "image", format, codec, width, height, durationMs: 0, framesPerSecond: 0 };
+  }
+  const durationMs = pageDelaysMs(metadata).reduce((sum, delay) => sum + delay, 0);
+  return { kind: "video", format, codec, width, height, durationMs, framesPerSecond: (pages * 1000) / durationMs };
+}
+
+async function imageMetadata(path: string, format: string): Promise<Metadata> {
+  try {
+    return await openImage(path, { limitInputPixels: false }).metadata();
+  } catch (error) {
+    const reason = format === "heic" ? "HEIC pictures cannot be read here: convert it to JPEG" : "the image is damaged";
+    throw new UnscannableError(reason, String(error));
+  }
+}
+
+/** How long each page of an animation is shown, as browsers show it. */
+export function pageDelaysMs(metadata: Pick<Metadata, "pages" | "delay">): number[] {
+  return Array.from({ length: metadata.pages ?? 1 }, (_, page) => {
+    const delay = metadata.delay?.[page] ?? 0;
+    return delay < SHORTEST_DELAY_MS ? UNSET_DELAY_MS : delay;
+  });
+}
+
+async function probeWithFfmpeg(
+  path: string,
+  container: { kind: MediaKind; demuxer?: string },
+  ffmpeg: Ffmpeg,
+  limits: ProbeLimits,
+  signal: AbortSignal,
+): Promise<Probe> {
+  const lines: string[] = [];
+  const run = runFfmpeg(
+    {
+      ffmpegPath: ffmpeg.path,
+      inputPath: path,
+      inputOptions: container.demuxer ? demuxerOptions(container.demuxer) : [],
+      // Copies nothing: the description of the input, on stderr, is all that is wanted.
+      outputOptions: ["-map", "0:v?", "-map", "0:a?", "-c", "copy", "-t", "0", "-f", "null"],
+      timeoutMs: limits.timeoutMs,
+      onStderrLine: (line) => lines.length < 2000 && lines.push(line.slice(0, 1000)),
+    },
+    signal,
+  );
+  run.stdout.resume();
+  const { stderrTail } = await run.done;
+  const input = parseFfmpegInput(lines);
+  if (!input) throw new UnscannableError("the file is not a known image or video, or is damaged at its start", stderrTail);
+  return toProbe(input, container.kind, limits, stderrTail);
+}
+
+function toProbe(input: FfmpegInput, kind: MediaKind, limits: ProbeLimits, stderrTail: string): Probe {
+  const { video, hasAudio, format } = input;
+  if (!video) {
+    const what = hasAudio ? "the file has sound but no picture" : "the file holds no picture that can be read";
+    throw new UnscannableError(what, stderrTail);
+  }
+  if (video.width === 0) throw new UnscannableError("the size of the picture cannot be found: the video is damaged", stderrTail);
+  refuseTooLarge(video.width, video.height, limits.maxPixels);
+  const { codec, width, height, framesPerSecond } = video;
+  const durationMs = kind === "image" ? 0 : input.durationMs;
+  return { kind, format, codec, width, height, durationMs, framesPerSecond: kind === "image" ? 0 : framesPerSecond };
+}
+
+function refuseTooLarge(width: number, height: number, maxPixels: number): void {
+  if (width * height <= maxPixels) return;
+  throw new UnscannableError(`the picture has ${width} × ${height} pixels, more than the limit of ${maxPixels}`);
+}

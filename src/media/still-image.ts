@@ -1,0 +1,53 @@
+import sharp, { type Sharp, type SharpOptions } from "sharp";
+import { UnscannableError } from "../errors.js";
+import type { Frame } from "../model.js";
+import { BACKDROP, frameSize, toLuma } from "./luma.js";
+
+// libvips would otherwise hand back the old pixels of a file that was replaced under the same name.
+sharp.cache(false);
+
+/** Opens an image for one use; pixels are read when it is asked for output. */
+export function openImage(path: string, options: SharpOptions): Sharp {
+  return sharp(path, { failOn: "error", sequentialRead: true, ...options });
+}
+
+/**
+ * A still image as its one frame, at 0 ms.
+ *
+ * @throws UnscannableError if it is damaged or larger than `maxPixels`.
+ */
+export async function readStillImage(path: string, limits: { maxPixels: number; timeoutMs: number }): Promise<Frame> {
+  const image = openImage(path, { limitInputPixels: limits.maxPixels });
+  try {
+    const { autoOrient } = await image.metadata();
+    return await shrink(image.autoOrient(), autoOrient, 0, limits.timeoutMs);
+  } catch (error) {
+    throw damagedImage(error);
+  }
+}
+
+export function damagedImage(error: unknown): UnscannableError {
+  const text = String(error);
+  if (text.includes("timeout:")) return new UnscannableError("the image took too long to decode", text);
+  if (text.includes("pixel limit")) return new UnscannableError("the image has more pixels than the limit", text);
+  return new UnscannableError("the image is damaged and cannot be decoded", text);
+}
+
+/** Lays the picture on {@link BACKDROP}, reduces it to frame size and takes its luma. */
+export async function shrink(
+  picture: Sharp,
+  shown: { width: number; height: number },
+  atMs: number,
+  timeoutMs: number,
+): Promise<Frame> {
+  const size = frameSize(shown.width, shown.height);
+  const { data, info } = await picture
+    .flatten({ background: { r: BACKDROP, g: BACKDROP, b: BACKDROP } })
+    // The "linear" kernel, stretched over what it reduces, is libvips' nearest to the area filter that videos get.
+    .resize({ ...size, fit: "fill", kernel: "linear", fastShrinkOnLoad: true })
+    .toColourspace("srgb")
+    .timeout({ seconds: Math.min(3600, Math.max(1, Math.ceil(timeoutMs / 1000))) })
+    .raw({ depth: "uchar" })
+    .toBuffer({ resolveWithObject: true });
+  return { atMs, ...size, luma: toLuma(data, info.channels) };
+}

@@ -1,0 +1,4 @@
+/** PostgreSQL notifications. A lost one only costs time: every listener also looks by itself. */
+
+/** Sent by transactions that write to the outbox; wakes the relays. */
+export const OUTBOX_CHANNEL = "reupload_outbox";

@@ -1,0 +1,119 @@
+import { createHash } from "node:crypto";
+import {
+  createPostgresBackend,
+  type Processor,
+  Queue,
+  QueueEvents,
+  type QueueOptions,
+  Worker,
+  type WorkerOptions,
+  withBackend,
+} from "bullmq";
+import type { Config } from "../config.js";
+import type { Log } from "./log.js";
+
+/** Worker settings without those that belong to the backend. */
+export type WorkerSettings = Omit<WorkerOptions, "connection" | "prefix">;
+
+/** The same BullMQ classes on either backend. Objects are made, and connect, on first use, and are shared by name. */
+export interface Queues {
+  backend: "redis" | "postgres";
+  queue<Data = unknown, Result = unknown>(name: string): Queue<Data, Result, string>;
+  /** A further worker each time. It runs at once unless `options.autorun` is false. */
+  worker<Data = unknown, Result = unknown>(
+    name: string,
+    processor: Processor<Data, Result, string>,
+    options?: WorkerSettings,
+  ): Worker<Data, Result, string>;
+  events(name: string): QueueEvents;
+  /** Waits for running jobs, then closes every object that was handed out. */
+  close(): Promise<void>;
+}
+
+interface Makers {
+  backend: Queues["backend"];
+  makeQueue(name: string, defaults: Pick<QueueOptions, "defaultJobOptions">): Queue;
+  makeWorker(name: string, processor: Processor, options: WorkerSettings): Worker;
+  makeEvents(name: string): QueueEvents;
+}
+
+/** Connections per BullMQ object. Workers run their jobs' bookkeeping over them, one statement at a time. */
+const POSTGRES_CONNECTIONS = 3;
+
+function redisMakers(redisUrl: string, prefix: string): Makers {
+  // A worker waits for Redis for as long as it takes; someone who adds a job wants to hear that it failed.
+  const waiting = { connection: { url: redisUrl, maxRetriesPerRequest: null }, prefix };
+  const failing = { connection: { url: redisUrl, maxRetriesPerRequest: 3 }, prefix };
+  return {
+    backend: "redis",
+    makeQueue: (name, defaults) => new Queue(name, { ...failing, ...defaults }),
+    makeWorker: (name, processor, options) => new Worker(name, processor, { ...options, ...waiting }),
+    makeEvents: (name) => new QueueEvents(name, waiting),
+  };
+}
+
+/** `migrate` takes BullMQ's own advisory lock, so first uses in several processes do not race. */
+function postgresMakers(connectionString: string, prefix: string): Makers {
+  const onPostgres = withBackend(createPostgresBackend);
+  const connection = { connectionString, schema: `${prefix}_queue`, max: POSTGRES_CONNECTIONS, migrate: true };
+  return {
+    backend: "postgres",
+    // The classes differ from Redis's only in the type of a backend that nobody here touches.
+    makeQueue: (name, defaults) => new onPostgres.Queue(name, { connection, ...defaults }) as unknown as Queue,
+    makeWorker: (name, processor, options) =>
+      new onPostgres.Worker(name, processor, { ...options, connection }) as unknown as Worker,
+    makeEvents: (name) => new onPostgres.QueueEvents(name, { connection }) as unknown as QueueEvents,
+  };
+}
+
+/** The BullMQ job id of a submission: BullMQ refuses ids that contain ":" or are all digits. */
+export function jobIdFor(submissionId: string): string {
+  return `s-${createHash("sha256").update(submissionId).digest("hex")}`;
+}
+
+/**
+ * Queues in Redis when `REDIS_URL` is set, otherwise in the database, in the schema `<QUEUE_PREFIX>_queue`.
+ * Nothing is connected until an object is asked for.
+ */
+export function createQueues(config: Pick<Config, "redisUrl" | "queuePrefix">, connectionString: string, log: Log): Queues {
+  const makers = config.redisUrl
+    ? redisMakers(config.redisUrl, config.queuePrefix)
+    : postgresMakers(connectionString, config.queuePrefix);
+  const queues = new Map<string, Queue>();
+  const events = new Map<string, QueueEvents>();
+  const workers: Worker[] = [];
+
+  const watch = <T extends Queue | Worker | QueueEvents>(object: T, kind: string, name: string): T => {
+    (object as Queue).on("error", (err) => log.warn({ err, queue: name, kind }, "queue connection"));
+    return object;
+  };
+
+  const shared = <T extends Queue | QueueEvents>(known: Map<string, T>, name: string, kind: string, make: () => T): T => {
+    const existing = known.get(name);
+    if (existing !== undefined) return existing;
+    const made = watch(make(), kind, name);
+    known.set(name, made);
+    // BullMQ remembers a failed first connection for ever: the next use makes a new object.
+    made.waitUntilReady().catch(() => {
+      if (known.get(name) === made) known.delete(name);
+      void made.close().catch(() => {});
+    });
+    return made;
+  };
+
+  return {
+    backend: makers.backend,
+    queue: <Data, Result>(name: string) =>
+      shared(queues, name, "queue", () => makers.makeQueue(name, {})) as unknown as Queue<Data, Result, string>,
+    events: (name) => shared(events, name, "events", () => makers.makeEvents(name)),
+    worker: <Data, Result>(name: string, processor: Processor<Data, Result, string>, options: WorkerSettings = {}) => {
+      const worker = watch(makers.makeWorker(name, processor as Processor, options), "worker", name);
+      workers.push(worker);
+      return worker as unknown as Worker<Data, Result, string>;
+    },
+    close: async () => {
+      await Promise.allSettled(workers.map((worker) => worker.close()));
+      await Promise.allSettled([...queues.values(), ...events.values()].map((object) => object.close()));
+    },
+  };
+}

@@ -1,0 +1,66 @@
+import { UnscannableError } from "./errors.js";
+import type { Found, MediaSource, Outcome, Query, Reading, Submission, Verdict } from "./model.js";
+import { decide, unscannable } from "./verdict/decide.js";
+import type { Policy } from "./verdict/policy.js";
+
+/** The I/O of a scan, handed in by main. `Tx` is the transaction that records the outcome. */
+export interface ScanSteps<Tx> {
+  /** What an earlier run recorded for the same submission. */
+  earlierOutcome(submission: Submission): Promise<Outcome | undefined>;
+  read(media: MediaSource, signal: AbortSignal): Promise<Reading>;
+  lookup(queries: Query[]): Promise<Found>;
+  /** Looks again, inside the recording transaction, if references have come in since `seenSeq`. */
+  lookupIfChanged(tx: Tx, queries: Query[], seenSeq: string): Promise<Found | undefined>;
+  record(submission: Submission, settle: (tx: Tx) => Promise<{ reading?: Reading; verdict: Verdict }>): Promise<Outcome>;
+  policy: Policy;
+}
+
+/** What happened, for the log and the metrics. */
+export interface Scanned {
+  outcome: Outcome;
+  reading?: Reading;
+  /** Why the media could not be read. */
+  failure?: UnscannableError;
+}
+
+/**
+ * The story of one submission: read it, look its pictures up among the known ones, decide, record.
+ * Asked twice about the same submission, it gives the first outcome again.
+ *
+ * @throws InvalidSubmissionError when the id was used for other content, or the media's place is not allowed.
+ * @throws TransientError when trying again may help.
+ */
+export async function scan<Tx>(steps: ScanSteps<Tx>, submission: Submission, signal: AbortSignal): Promise<Scanned> {
+  const earlier = await steps.earlierOutcome(submission);
+  if (earlier) return { outcome: earlier };
+
+  const reading = await readOrFailure(steps, submission.media, signal);
+  if (reading instanceof UnscannableError) return recordUnscannable(steps, submission, reading);
+
+  const found = await steps.lookup(reading.fingerprints);
+  const verdict = decide(reading, found, steps.policy);
+  const outcome = await steps.record(submission, async (tx) => {
+    const newer = await steps.lookupIfChanged(tx, reading.fingerprints, found.seenSeq);
+    return { reading, verdict: newer ? decide(reading, newer, steps.policy) : verdict };
+  });
+  return { outcome, reading };
+}
+
+/** Records that a person must look, because the program cannot. */
+export async function recordUnscannable<Tx>(
+  steps: Pick<ScanSteps<Tx>, "record" | "policy">,
+  submission: Submission,
+  failure: UnscannableError,
+): Promise<Scanned> {
+  const outcome = await steps.record(submission, async () => ({ verdict: unscannable(failure.reason, steps.policy) }));
+  return { outcome, failure };
+}
+
+async function readOrFailure<Tx>(steps: ScanSteps<Tx>, media: MediaSource, signal: AbortSignal): Promise<Reading | UnscannableError> {
+  try {
+    return await steps.read(media, signal);
+  } catch (error) {
+    if (error instanceof UnscannableError) return error;
+    throw error;
+  }
+}

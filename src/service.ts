@@ -1,0 +1,130 @@
+import { constants } from "node:fs";
+import { access } from "node:fs/promises";
+import type { App } from "./app.js";
+import type { Role } from "./config.js";
+import { runRelay } from "./delivery/relay.js";
+import { SUBMISSIONS } from "./intake/client.js";
+import { parkJob } from "./intake/park.js";
+import { startIntake } from "./intake/worker.js";
+import { findFfmpeg } from "./media/find-ffmpeg.js";
+import type { Outcome, Submission } from "./model.js";
+import { createMetrics, type Metrics } from "./platform/metrics.js";
+import { recordUnscannable, type Scanned, scan } from "./scan.js";
+import { startWeb } from "./web/server.js";
+
+/** How often the relay's process looks for look-backs that a crash interrupted, and for what has outlived its retention. */
+const HOUSEKEEPING_MS = 60_000;
+
+export interface Service {
+  /** Where the web role listens, when it was asked for. */
+  address?: string;
+  /** Takes no new work, finishes what is under way within `SHUTDOWN_GRACE_MS`, then stops. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts the roles asked for on an open app: `worker` scans, `relay` delivers, `web` answers.
+ *
+ * @throws UsageError when the web role's port is taken.
+ */
+export async function startService(app: App, roles: Role[]): Promise<Service> {
+  const draining = new AbortController();
+  const killing = new AbortController();
+  const metrics = createMetrics(metricSources(app));
+  const web = roles.includes("web") ? await startWeb({ config: app.config, log: app.log, metrics, checks: checksOf(app), isDraining: () => draining.signal.aborted }) : undefined;
+  const worker = roles.includes("worker") ? startIntake(app.queues, intakeSteps(app, metrics), app.config, app.log, killing.signal) : undefined;
+  const relay = roles.includes("relay")
+    ? Promise.all([runRelay(app.database.pool, app.database.connectionString, app.queues, app.log, draining.signal), keepHouse(app, draining.signal)])
+    : undefined;
+  app.log.info({ roles, queues: app.queues.backend, embedded: app.database.embedded, address: web?.address }, "ready");
+  return {
+    address: web?.address,
+    stop: async () => {
+      draining.abort(new Error("the service is stopping"));
+      const grace = setTimeout(() => killing.abort(new Error("the service is stopping")), app.config.shutdownGraceMs);
+      await Promise.allSettled([worker?.close(), relay]);
+      clearTimeout(grace);
+      await web?.close();
+    },
+  };
+}
+
+function intakeSteps(app: App, metrics: Metrics) {
+  const finished = (submission: Submission, scanned: Scanned, startedAtMs: number): Outcome => {
+    const elapsedMs = Math.round(performance.now() - startedAtMs);
+    count(metrics, scanned, elapsedMs);
+    const { outcome, reading, failure } = scanned;
+    const { verdict, caseIds, reuploadNumber, repeated } = outcome;
+    const about = { submissionId: submission.id, verdict, cases: caseIds, reuploadNumber, repeated, elapsedMs };
+    app.log.info({ ...about, frames: reading?.framesRead, fingerprints: reading?.fingerprints.length, reason: failure?.reason }, "scanned");
+    if (failure?.detail) app.log.debug({ submissionId: submission.id, detail: failure.detail }, "unscannable");
+    return outcome;
+  };
+  return {
+    scan: async (submission: Submission, signal: AbortSignal) => {
+      const startedAtMs = performance.now();
+      return finished(submission, await scan(app.scanSteps, submission, signal), startedAtMs);
+    },
+    giveUp: async (submission: Submission, failure: Parameters<typeof recordUnscannable>[2]) =>
+      finished(submission, await recordUnscannable(app.scanSteps, submission, failure), performance.now()),
+    park: async (job: Parameters<typeof parkJob>[1]) => {
+      await parkJob(app.database.pool, job);
+      metrics.jobsParked.inc();
+      app.log.warn({ jobId: job.jobId, field: job.field, reason: job.reason }, "job parked");
+    },
+    onRetry: () => metrics.jobRetries.inc(),
+  };
+}
+
+function count(metrics: Metrics, { outcome, reading }: Scanned, elapsedMs: number): void {
+  metrics.scanSeconds.observe(elapsedMs / 1000);
+  if (outcome.repeated) return;
+  metrics.submissions.inc({ verdict: outcome.verdict });
+  if (outcome.alertId) metrics.alerts.inc({ kind: outcome.verdict });
+  if (outcome.takedownId) metrics.takedowns.inc();
+  if (!reading) return;
+  metrics.frames.inc({ usable: "false" }, reading.framesUnusable);
+  metrics.frames.inc({ usable: "true" }, reading.framesRead - reading.framesUnusable);
+  for (const stage of ["fetch", "decode", "hash"] as const) metrics.stageSeconds.observe({ stage }, reading.timingsMs[stage] / 1000);
+}
+
+const QUEUE_NAMES = [SUBMISSIONS, "alerts", "takedowns"];
+
+function metricSources({ database: { pool }, queues }: App) {
+  const one = async (sql: string) => Number((await pool.query<{ n: string }>(sql)).rows[0].n);
+  return {
+    outboxWaiting: () => one("select count(*) as n from outbox where delivered_at is null"),
+    references: () => one("select count(*) as n from reference where retired_at is null"),
+    queueJobs: async () => {
+      const counts = await Promise.all(QUEUE_NAMES.map((name) => queues.queue(name).getJobCounts()));
+      return QUEUE_NAMES.flatMap((queue, i) => Object.entries(counts[i]).map(([state, jobs]) => ({ queue, state, jobs })));
+    },
+  };
+}
+
+/** What must work for this process to be of use. */
+export function checksOf({ config, database: { pool }, queues }: App) {
+  return [
+    { name: "database", check: async () => void (await pool.query("select 1")) },
+    { name: "queue", check: async () => void (await queues.queue(SUBMISSIONS).getJobCounts("waiting")) },
+    { name: "ffmpeg", check: async () => void (await findFfmpeg(config)) },
+    { name: "temporary files", check: () => access(config.mediaTmpDir, constants.W_OK) },
+  ];
+}
+
+async function keepHouse(app: App, stopping: AbortSignal): Promise<void> {
+  while (!stopping.aborted) {
+    try {
+      const resumed = await app.resumeLookBacks(stopping);
+      if (resumed > 0) app.log.info({ resumed }, "interrupted look-backs finished");
+      const { rowCount } = await app.database.pool.query("delete from submission_fingerprint where expires_at < now()");
+      if (rowCount) app.log.info({ submissions: rowCount }, "fingerprints past their retention removed");
+    } catch (err) {
+      if (!stopping.aborted) app.log.warn({ err }, "housekeeping failed; trying again");
+    }
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, HOUSEKEEPING_MS);
+      stopping.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
+    });
+  }
+}

@@ -1,0 +1,40 @@
+import type { Match, Segment, VerdictKind } from "../model.js";
+
+/** The reasons of a verdict, as sentences a caseworker can read without knowing what a hash is. */
+export function reasonsFor(kind: VerdictKind, matches: Match[], judged: { framesRead: number; framesUnusable: number; fingerprints: unknown[] }): string[] {
+  if (matches.length > 0) return matches.map(reasonOf);
+  if (kind === "unscannable") {
+    return [`none of the ${judged.framesRead} pictures read has enough detail to compare: they are black, flat or nearly so`];
+  }
+  const unusable = judged.framesUnusable > 0 ? `; ${judged.framesUnusable} of ${judged.framesRead} pictures had too little detail to compare` : "";
+  return [`nothing in it resembles known material (${judged.fingerprints.length} pictures compared${unusable})`];
+}
+
+function reasonOf(match: Match): string {
+  const { reference, framesAgreeing, medianDistanceBits } = match;
+  const frames = framesAgreeing === 1 ? "one picture agrees" : `${framesAgreeing} pictures agree`;
+  const spans = reference.kind === "video" ? ` at ${match.segments.map(spanOf).join(", ")}` : "";
+  const how = changes(match);
+  return `known material "${reference.label}" of case ${match.caseId}${spans}: ${frames}, median distance ${medianDistanceBits} of 256 bits${how}`;
+}
+
+function changes({ transform }: Match): string {
+  const found = [
+    transform.mirrored ? "mirrored" : "",
+    transform.rotatedDeg !== 0 ? `rotated by ${transform.rotatedDeg}°` : "",
+    transform.speed < 0 ? "reversed" : "",
+    Math.abs(Math.abs(transform.speed) - 1) > 0.03 ? `at ${Math.abs(transform.speed)} times the speed` : "",
+    transform.cropped ? "framed differently" : "",
+  ].filter(Boolean);
+  return found.length > 0 ? `; ${found.join(", ")}` : "";
+}
+
+const spanOf = (s: Segment): string => `${clock(s.referenceFromMs)}-${clock(s.referenceToMs)}`;
+
+/** Milliseconds as m:ss, or h:mm:ss from an hour on. */
+export function clock(ms: number): string {
+  const total = Math.round(ms / 1000);
+  const [h, m, s] = [Math.floor(total / 3600), Math.floor(total / 60) % 60, total % 60];
+  const two = (n: number) => String(n).padStart(2, "0");
+  return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
+}

@@ -1,0 +1,144 @@
+import { describe, expect, test } from "vitest";
+import type { Dihedral, Fingerprint, Hit, MediaKind, ReferenceSummary } from "../../src/model.js";
+import { decide } from "../../src/verdict/decide.js";
+import { POLICY } from "../../src/verdict/policy.js";
+
+const hash = new Uint8Array(32);
+const frameAt = (atMs: number): Fingerprint => ({ algorithm: "test", variant: "full", atMs, untilMs: atMs, pdq: hash, blockhash: hash, quality: 100 });
+
+const reference = (over: Partial<ReferenceSummary> = {}): ReferenceSummary => ({
+  id: "r1",
+  caseId: "C-1",
+  label: "known.mp4",
+  kind: "video",
+  durationMs: 20_000,
+  fingerprintCount: 40,
+  ...over,
+});
+
+const hitAt = (query: number, referenceAtMs: number, over: Partial<Hit> = {}): Hit => ({
+  query,
+  dihedral: "original",
+  referenceId: "r1",
+  referenceVariant: "full",
+  referenceAtMs,
+  referenceUntilMs: referenceAtMs,
+  pdqDistance: 10,
+  blockhashDistance: 20,
+  ...over,
+});
+
+function judge(options: { frames: number[]; hits: Hit[]; durationMs?: number; kind?: MediaKind; references?: ReferenceSummary[] }) {
+  const judged = {
+    kind: options.kind ?? "video",
+    durationMs: options.durationMs ?? 20_000,
+    fingerprints: options.frames.map(frameAt),
+    framesRead: options.frames.length,
+    framesUnusable: 0,
+  };
+  const references = new Map((options.references ?? [reference()]).map((r) => [r.id, r]));
+  return decide(judged, { hits: options.hits, references }, POLICY);
+}
+
+const everyHalfSecond = (fromMs: number, toMs: number): number[] => Array.from({ length: (toMs - fromMs) / 500 }, (_, i) => fromMs + i * 500);
+
+describe("what is found in time", () => {
+  test("an excerpt buried in a long video is a match with its spans on both timelines", () => {
+    const frames = everyHalfSecond(0, 600_000);
+    const hits = everyHalfSecond(0, 5_000).map((ms) => hitAt((300_000 + ms) / 500, 4_000 + ms));
+    const verdict = judge({ frames, hits, durationMs: 600_000 });
+    expect(verdict.kind).toBe("match");
+    const [segment] = verdict.matches[0].segments;
+    expect(Math.abs(segment.submissionFromMs - 300_000)).toBeLessThanOrEqual(500);
+    expect(Math.abs(segment.submissionToMs - 305_000)).toBeLessThanOrEqual(500);
+    expect(Math.abs(segment.referenceFromMs - 4_000)).toBeLessThanOrEqual(500);
+    expect(verdict.matches[0].coverageOfReference).toBeCloseTo(0.25, 1);
+  });
+
+  test.each([0.5, 0.8, 1, 1.25, 2, -1, -1.5])("a copy at %s times the speed is matched, and the speed is named", (speed) => {
+    const frames = everyHalfSecond(0, 20_000 / Math.abs(speed));
+    const hits = frames.map((ms, i) => hitAt(i, Math.round((speed > 0 ? 0 : 20_000) + speed * ms)));
+    const verdict = judge({ frames, hits, durationMs: 20_000 / Math.abs(speed) });
+    expect(verdict.kind).toBe("match");
+    expect(verdict.matches[0].transform.speed).toBeCloseTo(speed, 1);
+    expect(verdict.matches[0].framesAgreeing).toBe(frames.length);
+  });
+
+  test("two excerpts at different places give two segments", () => {
+    const frames = everyHalfSecond(0, 60_000);
+    const hits = [
+      ...everyHalfSecond(0, 4_000).map((ms) => hitAt(ms / 500 + 10, ms)),
+      ...everyHalfSecond(0, 4_000).map((ms) => hitAt(ms / 500 + 80, 12_000 + ms)),
+    ];
+    const { matches } = judge({ frames, hits, durationMs: 60_000 });
+    expect(matches[0].segments).toHaveLength(2);
+    expect(matches[0].coverageOfReference).toBeCloseTo(0.4, 1);
+  });
+
+  test("a still that recurs all over a reference does not hide the place where the video agrees", () => {
+    const frames = everyHalfSecond(0, 10_000);
+    const recurring = everyHalfSecond(0, 20_000).map((ms) => hitAt(3, ms, { pdqDistance: 25 }));
+    const hits = [...recurring, ...frames.map((ms, i) => hitAt(i, 6_000 + ms))];
+    const [match] = judge({ frames, hits, durationMs: 10_000 }).matches;
+    expect(Math.abs(match.segments[0].referenceFromMs - 6_000)).toBeLessThanOrEqual(500);
+  });
+});
+
+describe("how sure it is", () => {
+  test("one shared second in the middle of another video is for a person to look at, not a match", () => {
+    const frames = everyHalfSecond(0, 60_000);
+    const hits = [hitAt(50, 5_000), hitAt(51, 5_500)];
+    expect(judge({ frames, hits, durationMs: 60_000 }).kind).toBe("review");
+  });
+
+  test("a still of a known video is a match when near, and for review when only just within the radius", () => {
+    const still = { frames: [0], kind: "image" as const, durationMs: 0 };
+    expect(judge({ ...still, hits: [hitAt(0, 7_000)] }).kind).toBe("match");
+    expect(judge({ ...still, hits: [hitAt(0, 7_000, { pdqDistance: 31, blockhashDistance: 110 })] }).kind).toBe("review");
+  });
+
+  test("confidence grows with agreeing frames and with nearness, and stays within 0 and 1", () => {
+    const confidence = (count: number, pdqDistance: number) =>
+      judge({ frames: everyHalfSecond(0, 20_000), hits: everyHalfSecond(0, count * 500).map((ms, i) => hitAt(i, ms, { pdqDistance })) }).matches[0].confidence;
+    expect(confidence(10, 12)).toBeGreaterThan(confidence(2, 12));
+    expect(confidence(2, 5)).toBeGreaterThan(confidence(2, 30));
+    expect(confidence(1, 31)).toBeGreaterThanOrEqual(0);
+    expect(confidence(40, 0)).toBeLessThanOrEqual(1);
+  });
+
+  test("the strongest case comes first, and every case that was hit is named", () => {
+    const frames = everyHalfSecond(0, 20_000);
+    const hits = [
+      ...frames.map((ms, i) => hitAt(i, ms, { referenceId: "weak", pdqDistance: 28 })).slice(0, 8),
+      ...frames.map((ms, i) => hitAt(i, ms, { referenceId: "strong", pdqDistance: 2 })),
+    ];
+    const references = [reference({ id: "weak", caseId: "C-9" }), reference({ id: "strong", caseId: "C-2" })];
+    expect(judge({ frames, hits, references }).matches.map((m) => m.caseId)).toEqual(["C-2", "C-9"]);
+  });
+});
+
+describe("what was done to it", () => {
+  test.each<[Dihedral, boolean, number]>([
+    ["original", false, 0],
+    ["flipy", true, 0],
+    ["rotate180", false, 180],
+  ])("%s hits read as mirrored %s, rotated by %s°", (dihedral, mirrored, rotatedDeg) => {
+    const frames = everyHalfSecond(0, 10_000);
+    const { matches } = judge({ frames, hits: frames.map((ms, i) => hitAt(i, ms, { dihedral })) });
+    expect(matches[0].transform).toMatchObject({ mirrored, rotatedDeg });
+  });
+});
+
+describe("what nobody can tell", () => {
+  test("no usable picture is unscannable, never clear", () => {
+    const verdict = decide({ kind: "video", durationMs: 9_000, fingerprints: [], framesRead: 18, framesUnusable: 18 }, { hits: [], references: new Map() }, POLICY);
+    expect(verdict.kind).toBe("unscannable");
+    expect(verdict.reasons[0]).toContain("18 pictures");
+  });
+
+  test("pictures without a hit are clear, and the reason counts them", () => {
+    const verdict = judge({ frames: [0, 500], hits: [] });
+    expect(verdict.kind).toBe("clear");
+    expect(verdict.reasons[0]).toContain("2 pictures compared");
+  });
+});

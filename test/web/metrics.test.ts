@@ -1,0 +1,56 @@
+import { readFile } from "node:fs/promises";
+import { expect, it } from "vitest";
+import { createMetrics } from "../../src/platform/metrics.js";
+
+const sources = {
+  outboxWaiting: async () => 3,
+  references: async () => 7,
+  queueJobs: async () => [{ queue: "submissions", state: "waiting", jobs: 5 }],
+};
+
+it("shows counts, durations and what it asks for at the scrape", async () => {
+  const metrics = createMetrics(sources);
+  metrics.submissions.inc({ verdict: "match" });
+  metrics.stageSeconds.observe({ stage: "decode" }, 0.25);
+  metrics.frames.inc({ usable: "false" }, 4);
+  const page = await metrics.registry.metrics();
+  expect(page).toContain('reupload_submissions_total{verdict="match"} 1');
+  expect(page).toContain('reupload_stage_seconds_sum{stage="decode"} 0.25');
+  expect(page).toContain('reupload_frames_total{usable="false"} 4');
+  expect(page).toContain("reupload_outbox_waiting 3");
+  expect(page).toContain("reupload_references 7");
+  expect(page).toContain('reupload_queue_jobs{queue="submissions",state="waiting"} 5');
+  expect(page).toContain("process_resident_memory_bytes");
+});
+
+it("leaves a gauge out when it cannot be read, counts that, and still answers", async () => {
+  let up = true;
+  const references = async () => {
+    if (!up) throw new Error("no database");
+    return 7;
+  };
+  const metrics = createMetrics({ references });
+  expect(await metrics.registry.metrics()).toContain("reupload_references 7");
+  up = false;
+  await metrics.registry.metrics();
+  const page = await metrics.registry.metrics();
+  expect(page).not.toMatch(/^reupload_references \d/m);
+  expect(page).toMatch(/reupload_metric_errors_total\{metric="reupload_references"\} [12]/);
+});
+
+it("keeps two registries in one process apart", async () => {
+  const [one, other] = [createMetrics(), createMetrics()];
+  one.takedowns.inc();
+  expect(await other.registry.metrics()).toContain("reupload_takedowns_total 0");
+});
+
+it("has every name in docs/operations.md, and no other", async () => {
+  const page = await readFile(new URL("../../docs/operations.md", import.meta.url), "utf8");
+  const documented = new Set(page.match(/\breupload_[a-z_]+\b/g));
+  const names = createMetrics(sources)
+    .registry.getMetricsAsArray()
+    .map((metric) => metric.name)
+    .filter((name) => name.startsWith("reupload_"));
+  expect(names.filter((name) => !documented.has(name))).toEqual([]);
+  expect([...documented].filter((name) => !names.includes(name) && name !== "reupload_queue")).toEqual([]);
+});
