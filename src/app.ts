@@ -1,8 +1,8 @@
 import type { PoolClient } from "pg";
-import type { Config } from "./config.js";
-import { ALGORITHM } from "./fingerprint/fingerprint-frame.js";
 import { markLookedBack, pastSubmissions, pendingLookBack, recordLookBack } from "./casework/look-back.js";
 import { type CaseworkSettings, earlierOutcome, recordScan } from "./casework/record.js";
+import type { Config } from "./config.js";
+import { ALGORITHM } from "./fingerprint/fingerprint-frame.js";
 import { holdIndexStill } from "./hash-index/lock.js";
 import { lookup, newestReference } from "./hash-index/lookup.js";
 import { addReference } from "./hash-index/references.js";
@@ -105,7 +105,11 @@ function reader(config: Config, log: Log): (media: MediaSource, signal: AbortSig
   };
   return async (media, signal) => {
     const ffmpeg = await findFfmpeg(config);
-    const options = { ...limits, sampling: { mode: "every" as const, framesPerSecond: SAMPLES_PER_SECOND }, onWarning: (text: string) => log.debug(text) };
+    const options = {
+      ...limits,
+      sampling: { mode: "every" as const, framesPerSecond: SAMPLES_PER_SECOND },
+      onWarning: (text: string) => log.debug(text),
+    };
     return readFingerprints(
       {
         fetch: (source) => fetchMedia(source, fetching, signal),

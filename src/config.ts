@@ -18,7 +18,9 @@ const whole = (min: number, max = Number.MAX_SAFE_INTEGER) =>
 const flag = z.enum(["0", "1"], "must be 0 or 1").transform((v) => v === "1");
 
 const urlOf = (...schemes: string[]) =>
-  z.string().refine((v) => schemes.some((s) => v.startsWith(`${s}://`)), `must start with ${schemes.map((s) => `${s}://`).join(" or ")}`);
+  z
+    .string()
+    .refine((v) => schemes.some((s) => v.startsWith(`${s}://`)), `must start with ${schemes.map((s) => `${s}://`).join(" or ")}`);
 
 const roles = z
   .string()
@@ -41,7 +43,12 @@ const schema = z.object({
     .regex(/^[a-z][a-z0-9_]{0,31}$/, "must be 1-32 lower-case letters, digits or underscores")
     .default("reupload"),
   ROLES: roles.default([...ROLES]),
-  MEDIA_ROOTS: z.string().transform((v) => v.split(":").filter(Boolean).map((p) => resolve(p))),
+  MEDIA_ROOTS: z.string().transform((v) =>
+    v
+      .split(":")
+      .filter(Boolean)
+      .map((p) => resolve(p)),
+  ),
   MEDIA_TMP_DIR: z.string().transform((p) => resolve(p)),
   MEDIA_ALLOW_PRIVATE_ADDRESSES: flag.default(false),
   MEDIA_MAX_BYTES: whole(1).default(4 * 1024 ** 3),

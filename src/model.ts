@@ -14,7 +14,10 @@ export type Dihedral = (typeof DIHEDRALS)[number];
 export type MediaKind = "image" | "video";
 
 /** Where the bytes are. A hash-only submission brings its fingerprints along instead. */
-export type MediaSource = { url: string } | { path: string } | { sha256: string; kind: MediaKind; durationMs: number; fingerprints: Fingerprint[] };
+export type MediaSource =
+  | { url: string }
+  | { path: string }
+  | { sha256: string; kind: MediaKind; durationMs: number; fingerprints: Fingerprint[] };
 
 /** Who put the media online, as the platform names them. */
 export interface Uploader {

@@ -1,6 +1,17 @@
 import { UnscannableError } from "./errors.js";
 import { hitsAgainst } from "./fingerprint/hits-against.js";
-import type { Fingerprint, MediaKind, MediaSource, NewReference, Query, Reading, ReferenceSummary, Registered, Submission, Verdict } from "./model.js";
+import type {
+  Fingerprint,
+  MediaKind,
+  MediaSource,
+  NewReference,
+  Query,
+  Reading,
+  ReferenceSummary,
+  Registered,
+  Submission,
+  Verdict,
+} from "./model.js";
 import { decide } from "./verdict/decide.js";
 import type { Policy } from "./verdict/policy.js";
 
@@ -38,7 +49,12 @@ export interface Registration {
  *
  * @throws UnscannableError when it cannot be read, or has no picture that could be recognised again.
  */
-export async function register(steps: RegisterSteps, media: MediaSource, reference: NewReference, signal: AbortSignal): Promise<Registration> {
+export async function register(
+  steps: RegisterSteps,
+  media: MediaSource,
+  reference: NewReference,
+  signal: AbortSignal,
+): Promise<Registration> {
   const reading = await steps.read(media, signal);
   if (reading.fingerprints.length === 0) {
     throw new UnscannableError(`none of its ${reading.framesRead} pictures has enough detail to be recognised again`);

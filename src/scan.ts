@@ -56,7 +56,11 @@ export async function recordUnscannable<Tx>(
   return { outcome, failure };
 }
 
-async function readOrFailure<Tx>(steps: ScanSteps<Tx>, media: MediaSource, signal: AbortSignal): Promise<Reading | UnscannableError> {
+async function readOrFailure<Tx>(
+  steps: ScanSteps<Tx>,
+  media: MediaSource,
+  signal: AbortSignal,
+): Promise<Reading | UnscannableError> {
   try {
     return await steps.read(media, signal);
   } catch (error) {

@@ -31,10 +31,23 @@ export async function startService(app: App, roles: Role[]): Promise<Service> {
   const draining = new AbortController();
   const killing = new AbortController();
   const metrics = createMetrics(metricSources(app));
-  const web = roles.includes("web") ? await startWeb({ config: app.config, log: app.log, metrics, checks: checksOf(app), isDraining: () => draining.signal.aborted }) : undefined;
-  const worker = roles.includes("worker") ? startIntake(app.queues, intakeSteps(app, metrics), app.config, app.log, killing.signal) : undefined;
+  const web = roles.includes("web")
+    ? await startWeb({
+        config: app.config,
+        log: app.log,
+        metrics,
+        checks: checksOf(app),
+        isDraining: () => draining.signal.aborted,
+      })
+    : undefined;
+  const worker = roles.includes("worker")
+    ? startIntake(app.queues, intakeSteps(app, metrics), app.config, app.log, killing.signal)
+    : undefined;
   const relay = roles.includes("relay")
-    ? Promise.all([runRelay(app.database.pool, app.database.connectionString, app.queues, app.log, draining.signal), keepHouse(app, draining.signal)])
+    ? Promise.all([
+        runRelay(app.database.pool, app.database.connectionString, app.queues, app.log, draining.signal),
+        keepHouse(app, draining.signal),
+      ])
     : undefined;
   app.log.info({ roles, queues: app.queues.backend, embedded: app.database.embedded, address: web?.address }, "ready");
   return {
@@ -56,7 +69,10 @@ function intakeSteps(app: App, metrics: Metrics) {
     const { outcome, reading, failure } = scanned;
     const { verdict, caseIds, reuploadNumber, repeated } = outcome;
     const about = { submissionId: submission.id, verdict, cases: caseIds, reuploadNumber, repeated, elapsedMs };
-    app.log.info({ ...about, frames: reading?.framesRead, fingerprints: reading?.fingerprints.length, reason: failure?.reason }, "scanned");
+    app.log.info(
+      { ...about, frames: reading?.framesRead, fingerprints: reading?.fingerprints.length, reason: failure?.reason },
+      "scanned",
+    );
     if (failure?.detail) app.log.debug({ submissionId: submission.id, detail: failure.detail }, "unscannable");
     return outcome;
   };
@@ -85,7 +101,8 @@ function count(metrics: Metrics, { outcome, reading }: Scanned, elapsedMs: numbe
   if (!reading) return;
   metrics.frames.inc({ usable: "false" }, reading.framesUnusable);
   metrics.frames.inc({ usable: "true" }, reading.framesRead - reading.framesUnusable);
-  for (const stage of ["fetch", "decode", "hash"] as const) metrics.stageSeconds.observe({ stage }, reading.timingsMs[stage] / 1000);
+  for (const stage of ["fetch", "decode", "hash"] as const)
+    metrics.stageSeconds.observe({ stage }, reading.timingsMs[stage] / 1000);
 }
 
 const QUEUE_NAMES = [SUBMISSIONS, "alerts", "takedowns"];

@@ -43,7 +43,12 @@ describe("a wrong arrow is named in a sentence", () => {
     [
       "cli/start.ts",
       'import { main } from "../main.js";',
-      "src/cli/start.ts imports src/main.ts: cli may import only model, errors, fingerprint, verdict, scan, register, read-fingerprints, platform, config, intake, media, hash-index, casework, delivery, web, cli",
+      "src/cli/start.ts imports src/main.ts: cli may import only model, errors, fingerprint, verdict, scan, register, read-fingerprints, platform, config, intake, media, hash-index, casework, delivery, app, web, service",
+    ],
+    [
+      "web/server.ts",
+      'import type { App } from "../app.js";',
+      "src/web/server.ts imports src/app.ts: web may import only model, errors, fingerprint, verdict, scan, register, read-fingerprints, platform, config, intake, media, hash-index, casework, delivery",
     ],
     [
       "register.ts",

@@ -7,9 +7,7 @@ const PURE = ["fingerprint", "verdict"];
 const STORIES = ["scan", "register", "read-fingerprints"];
 const GROUND = ["platform", "config"];
 const STAGES = ["intake", "media", "hash-index", "casework", "delivery"];
-const FACES = ["web", "cli"];
-
-const ALL = [...WORDS, ...PURE, ...STORIES, ...GROUND, ...STAGES, ...FACES];
+const BELOW_THE_APP = [...WORDS, ...PURE, ...STORIES, ...GROUND, ...STAGES];
 
 const MAY_IMPORT = new Map<string, string[]>([
   ...WORDS.map((place) => [place, []] as [string, string[]]),
@@ -21,9 +19,12 @@ const MAY_IMPORT = new Map<string, string[]>([
   ["config", [...WORDS, ...PURE]],
   ["platform", [...WORDS, ...PURE, "config"]],
   ...STAGES.map((place) => [place, [...WORDS, ...PURE, ...GROUND]] as [string, string[]]),
-  ["web", [...WORDS, ...PURE, ...STORIES, ...GROUND, ...STAGES]],
-  ["cli", ALL],
-  ["main", ALL],
+  ["web", BELOW_THE_APP],
+  // The stories with their I/O plugged in; then the roles that run them; then the commands, and the entry that hands over.
+  ["app", BELOW_THE_APP],
+  ["service", [...BELOW_THE_APP, "app", "web"]],
+  ["cli", [...BELOW_THE_APP, "app", "web", "service"]],
+  ["main", [...BELOW_THE_APP, "app", "web", "service", "cli"]],
 ]);
 
 /** Packages that compute and do nothing else. */

@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, rename, rm } from "node:fs/promises";
-import { basename, extname, join } from "node:path";
+import { basename, dirname, extname, join } from "node:path";
 import { promisify } from "node:util";
 import sharp from "sharp";
 import { findFfmpeg } from "../../src/media/find-ffmpeg.js";
@@ -51,11 +51,11 @@ export function kindOf(path: string): MediaKind | undefined {
 
 /** Size with square pixels, duration and frame rate. Throws for a file without a picture. */
 export async function readMedia(path: string): Promise<Media> {
-  const name = basename(path, extname(path));
+  const name = basename(path);
   const kind = kindOf(path);
   if (kind === "image") {
     const { width, height } = await sharp(path).metadata();
-    return { name, path, kind, width, height, durationMs: 0, framesPerSecond: 0 };
+    return { name, caseId: name, path, kind, width, height, durationMs: 0, framesPerSecond: 0 };
   }
   if (kind === undefined) throw new Error(`${path}: not an image or video by its name`);
   const text = await describe(path);
@@ -68,6 +68,7 @@ export async function readMedia(path: string): Promise<Media> {
   const framesPerSecond = Number(/([\d.]+) fps/.exec(text)?.[1] ?? 25);
   return {
     name,
+    caseId: name,
     path,
     kind,
     width: Math.round(Number(size[1]) * stretch),
@@ -84,11 +85,13 @@ async function describe(path: string): Promise<string> {
   );
 }
 
+const underWay = new Map<string, Promise<string>>();
+
 /**
  * The path of a generated file, made at most once per cache folder: `recipe` names everything that decides its content.
  * A file appears under its name only when it is complete.
  */
-export async function cached(
+export function cached(
   cacheDir: string,
   extension: string,
   recipe: unknown,
@@ -96,9 +99,14 @@ export async function cached(
 ): Promise<string> {
   const key = createHash("sha256").update(JSON.stringify(recipe)).digest("hex").slice(0, 24);
   const path = join(cacheDir, `${key}${extension}`);
-  if (existsSync(path)) return path;
-  await mkdir(cacheDir, { recursive: true });
-  const unfinished = join(cacheDir, `${key}.${process.pid}.part${extension}`);
+  if (existsSync(path)) return Promise.resolve(path);
+  const making = underWay.get(path) ?? makeOnce(path, join(cacheDir, `${key}.${process.pid}.part${extension}`), make);
+  underWay.set(path, making);
+  return making.finally(() => underWay.delete(path));
+}
+
+async function makeOnce(path: string, unfinished: string, make: (path: string) => Promise<void>): Promise<string> {
+  await mkdir(dirname(path), { recursive: true });
   try {
     await make(unfinished);
     await rename(unfinished, path);

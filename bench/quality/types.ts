@@ -2,8 +2,9 @@ import type { Frame, MediaKind, Segment, VerdictKind } from "../../src/model.js"
 
 /** A file of the corpus, with what the attacks need to know about its picture. Square pixels; `durationMs` is 0 for an image. */
 export interface Media {
-  /** The file name. */
+  /** The file's name. */
   name: string;
+  caseId: string;
   path: string;
   kind: MediaKind;
   width: number;

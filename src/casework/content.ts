@@ -7,13 +7,16 @@ export function contentOf(submission: Submission): Record<string, unknown> {
   const { priority: _, id: __, media, ...rest } = submission;
   if (!("fingerprints" in media)) return canonical({ media, ...rest }) as Record<string, unknown>;
   const digest = createHash("sha256");
-  for (const f of media.fingerprints) digest.update(`${f.algorithm} ${f.variant} ${f.atMs} ${hashToHex(f.pdq)} ${hashToHex(f.blockhash)}\n`);
+  for (const f of media.fingerprints)
+    digest.update(`${f.algorithm} ${f.variant} ${f.atMs} ${hashToHex(f.pdq)} ${hashToHex(f.blockhash)}\n`);
   return canonical({ media: { ...media, fingerprints: digest.digest("hex") }, ...rest }) as Record<string, unknown>;
 }
 
 /** SHA-256 of {@link contentOf}, whatever the order of keys. */
 export function contentSha256(submission: Submission): Buffer {
-  return createHash("sha256").update(JSON.stringify(contentOf(submission))).digest();
+  return createHash("sha256")
+    .update(JSON.stringify(contentOf(submission)))
+    .digest();
 }
 
 /** Dotted paths at which two contents differ. */
@@ -24,7 +27,8 @@ export function differences(a: unknown, b: unknown, path = ""): string[] {
   return keys.flatMap((key) => differences(a[key], b[key], path ? `${path}.${key}` : key));
 }
 
-const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null && !Array.isArray(value);
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** Keys in order, undefined ones left out: equal contents become equal JSON. */
 function canonical(value: unknown): unknown {

@@ -1,5 +1,13 @@
 import type { Pool } from "pg";
-import { DIHEDRALS, type Fingerprint, type MediaKind, type Query, type ReferenceSummary, type Submission, type Verdict } from "../model.js";
+import {
+  DIHEDRALS,
+  type Fingerprint,
+  type MediaKind,
+  type Query,
+  type ReferenceSummary,
+  type Submission,
+  type Verdict,
+} from "../model.js";
 import { transaction } from "../platform/database.js";
 import { actOn, type CaseworkSettings, insertVerdict } from "./record.js";
 
@@ -83,7 +91,7 @@ export async function recordLookBack(
 ): Promise<boolean> {
   return transaction(pool, async (tx) => {
     const { id } = past.submission;
-    await tx.query("select 1 from submission where id = $1 for update", [id]);
+    await tx.query("select 1 from submission where id = $1 for no key update", [id]);
     const known = await tx.query(
       `select 1 from match m join verdict v on v.id = m.verdict_id
        where v.submission_id = $1 and m.case_id = $2 and (m.verdict = 'match' or $3 = 'review')`,
@@ -110,14 +118,25 @@ export async function pendingLookBack(pool: Pool): Promise<{ reference: Referenc
   if (rows.length === 0) return undefined;
   const { views, algorithms, variants, atMs, untilMs, quality, ...reference } = rows[0];
   const fingerprints = algorithms.map((algorithm, i) => {
-    const at = (view: number, half: number) => views.subarray((i * 8 + view) * 64 + half * 32, (i * 8 + view) * 64 + half * 32 + 32);
+    const at = (view: number, half: number) =>
+      views.subarray((i * 8 + view) * 64 + half * 32, (i * 8 + view) * 64 + half * 32 + 32);
     const all = DIHEDRALS.map((dihedral, view) => ({ dihedral, pdq: at(view, 0), blockhash: at(view, 1) }));
-    return { algorithm, variant: variants[i], atMs: atMs[i], untilMs: untilMs[i], quality: quality[i], pdq: all[0].pdq, blockhash: all[0].blockhash, views: all };
+    return {
+      algorithm,
+      variant: variants[i],
+      atMs: atMs[i],
+      untilMs: untilMs[i],
+      quality: quality[i],
+      pdq: all[0].pdq,
+      blockhash: all[0].blockhash,
+      views: all,
+    };
   });
   return { reference: { ...reference, durationMs: Number(reference.durationMs) }, fingerprints };
 }
 
-type PendingRow = Omit<ReferenceSummary, "durationMs"> & Pick<Row, "durationMs" | "variants" | "atMs" | "untilMs" | "quality"> & { views: Buffer; algorithms: string[] };
+type PendingRow = Omit<ReferenceSummary, "durationMs"> &
+  Pick<Row, "durationMs" | "variants" | "atMs" | "untilMs" | "quality"> & { views: Buffer; algorithms: string[] };
 
 /** Marks a reference as searched for in all submissions recorded before it became visible. */
 export async function markLookedBack(pool: Pool, referenceId: string): Promise<void> {

@@ -29,7 +29,14 @@ export async function raiseAlert(
 /** Queue `takedowns`. One request a submission, however many references and cases recognise it. */
 export async function requestTakedown(
   tx: PoolClient,
-  act: { submission: Submission; verdict: Verdict; sha256: string | undefined; match: Match; reuploadNumber: number; settings: CaseworkSettings },
+  act: {
+    submission: Submission;
+    verdict: Verdict;
+    sha256: string | undefined;
+    match: Match;
+    reuploadNumber: number;
+    settings: CaseworkSettings;
+  },
 ): Promise<void> {
   const { submission, match, settings } = act;
   const takedownId = randomUUID();

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Pool, PoolClient } from "pg";
 import { InvalidSubmissionError } from "../errors.js";
-import { type Fingerprint, type Match, type Outcome, type Reading, type Submission, type Verdict, VERDICTS } from "../model.js";
+import { type Fingerprint, type Match, type Outcome, type Reading, type Submission, VERDICTS, type Verdict } from "../model.js";
 import { type Db, transaction } from "../platform/database.js";
 import { contentOf, contentSha256, differences } from "./content.js";
 import { raiseAlert, requestTakedown } from "./outbox.js";
@@ -32,7 +32,10 @@ export async function earlierOutcome(db: Db, submission: Submission): Promise<Ou
   if (rows.length === 0) return undefined;
   if (!rows[0].contentSha256.equals(contentSha256(submission))) {
     const what = differences(rows[0].content, contentOf(submission)).join(", ");
-    throw new InvalidSubmissionError("submissionId", `was used before for other content; ${what} differs. Use a new submissionId`);
+    throw new InvalidSubmissionError(
+      "submissionId",
+      `was used before for other content; ${what} differs. Use a new submissionId`,
+    );
   }
   return outcomeOf(db, submission.id);
 }
@@ -53,7 +56,8 @@ export async function recordScan(
   return transaction(pool, async (tx) => {
     const { reading, verdict } = await settle(tx);
     if (!(await insertSubmission(tx, submission, reading))) return (await earlierOutcome(tx, submission))!;
-    if (reading && reading.fingerprints.length > 0) await insertFingerprints(tx, submission.id, reading.fingerprints, settings.retentionDays);
+    if (reading && reading.fingerprints.length > 0)
+      await insertFingerprints(tx, submission.id, reading.fingerprints, settings.retentionDays);
     const verdictId = await insertVerdict(tx, submission.id, verdict, settings.toolVersion);
     await actOn(tx, { submission, verdict, verdictId: verdictId!, sha256: reading?.sha256, kind: alertKind(verdict), settings });
     return { ...(await outcomeOf(tx, submission.id)), repeated: false };
@@ -105,7 +109,12 @@ async function insertSubmission(tx: PoolClient, submission: Submission, reading:
   return rowCount === 1;
 }
 
-async function insertFingerprints(tx: PoolClient, submissionId: string, fingerprints: Fingerprint[], retentionDays: number): Promise<void> {
+async function insertFingerprints(
+  tx: PoolClient,
+  submissionId: string,
+  fingerprints: Fingerprint[],
+  retentionDays: number,
+): Promise<void> {
   const packed = (key: "pdq" | "blockhash") => Buffer.concat(fingerprints.map((f) => f[key]));
   await tx.query(
     `insert into submission_fingerprint (submission_id, algorithm, variants, at_ms, until_ms, quality, pdq, blockhash, expires_at)
@@ -125,11 +134,26 @@ async function insertFingerprints(tx: PoolClient, submissionId: string, fingerpr
 }
 
 /** Writes a verdict with its matches; undefined when look-back had recorded the same one before. */
-export async function insertVerdict(tx: PoolClient, submissionId: string, verdict: Verdict, toolVersion: string, lookBackTo?: string): Promise<string | undefined> {
+export async function insertVerdict(
+  tx: PoolClient,
+  submissionId: string,
+  verdict: Verdict,
+  toolVersion: string,
+  lookBackTo?: string,
+): Promise<string | undefined> {
   const { rows } = await tx.query<{ id: string }>(
     `insert into verdict (id, submission_id, origin, reference_id, kind, reasons, policy_version, tool_version)
      values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing returning id`,
-    [randomUUID(), submissionId, lookBackTo ? "look-back" : "scan", lookBackTo ?? null, verdict.kind, verdict.reasons, verdict.policyVersion, toolVersion],
+    [
+      randomUUID(),
+      submissionId,
+      lookBackTo ? "look-back" : "scan",
+      lookBackTo ?? null,
+      verdict.kind,
+      verdict.reasons,
+      verdict.policyVersion,
+      toolVersion,
+    ],
   );
   if (rows.length === 0) return undefined;
   for (const match of verdict.matches) await insertMatch(tx, rows[0].id, match);
@@ -162,7 +186,7 @@ async function insertMatch(tx: PoolClient, verdictId: string, match: Match): Pro
 async function numberReuploads(tx: PoolClient, submissionId: string, caseIds: string[]): Promise<Map<string, number>> {
   const numbers = new Map<string, number>();
   for (const caseId of [...caseIds].sort()) {
-    await tx.query(`select 1 from "case" where id = $1 for update`, [caseId]);
+    await tx.query(`select 1 from "case" where id = $1 for no key update`, [caseId]);
     const { rows } = await tx.query<{ number: number }>(
       `with known as (
          select number from reupload where case_id = $1 and submission_id = $2
@@ -183,7 +207,13 @@ async function numberReuploads(tx: PoolClient, submissionId: string, caseIds: st
 
 /** What is recorded of a submission. */
 export async function outcomeOf(db: Db, submissionId: string): Promise<Outcome> {
-  const { rows } = await db.query<{ kinds: Outcome["verdict"][]; alertId: string | null; takedownId: string | null; caseIds: string[]; number: number | null }>(
+  const { rows } = await db.query<{
+    kinds: Outcome["verdict"][];
+    alertId: string | null;
+    takedownId: string | null;
+    caseIds: string[];
+    number: number | null;
+  }>(
     `select array(select kind from verdict where submission_id = $1) as kinds,
             (select id from alert where submission_id = $1 order by seq limit 1) as "alertId",
             (select id from takedown where submission_id = $1) as "takedownId",
@@ -192,7 +222,8 @@ export async function outcomeOf(db: Db, submissionId: string): Promise<Outcome> 
     [submissionId],
   );
   const [row] = rows;
-  const verdict = ["match", "review", "unscannable", "clear"].find((kind) => (row.kinds as string[]).includes(kind)) ?? VERDICTS[0];
+  const verdict =
+    ["match", "review", "unscannable", "clear"].find((kind) => (row.kinds as string[]).includes(kind)) ?? VERDICTS[0];
   return {
     submissionId,
     verdict: verdict as Outcome["verdict"],

@@ -27,7 +27,12 @@ export const checkCommand = (setExitCode: SetExitCode): Command =>
       if (failed) setExitCode(1);
     });
 
-async function checkAll(app: App, media: NamedMedia[], options: { json?: boolean; explain?: boolean }, signal: AbortSignal): Promise<boolean> {
+async function checkAll(
+  app: App,
+  media: NamedMedia[],
+  options: { json?: boolean; explain?: boolean },
+  signal: AbortSignal,
+): Promise<boolean> {
   let failed = false;
   await withProgress(media, "checking", async (item) => {
     try {

@@ -23,7 +23,8 @@ export interface DemoUpload {
 
 const H264 = ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p"];
 
-const LOGO = "drawbox=x=iw*0.7:y=ih*0.05:w=iw*0.22:h=ih*0.12:color=orange@0.9:t=fill,drawbox=x=iw*0.73:y=ih*0.08:w=iw*0.16:h=ih*0.06:color=white:t=fill";
+const LOGO =
+  "drawbox=x=iw*0.82:y=ih*0.05:w=iw*0.14:h=ih*0.08:color=orange@0.9:t=fill,drawbox=x=iw*0.84:y=ih*0.07:w=iw*0.1:h=ih*0.04:color=white:t=fill";
 
 /** What is done to the known video, and how. */
 const ALTERED: [what: string, file: string, args: string[]][] = [
@@ -49,26 +50,63 @@ export async function demoUploads(ffmpegPath: string, folder: string): Promise<D
   const uploads: DemoUpload[] = [];
   for (const [what, file, args] of ALTERED) {
     await ffmpeg(ffmpegPath, KNOWN_VIDEO, args, join(folder, file));
-    uploads.push({ what, path: join(folder, file), expected: "C-17", platform: "videosite", uploader: `profile-${1 + (uploads.length % 3)}` });
+    uploads.push({
+      what,
+      path: join(folder, file),
+      expected: "C-17",
+      platform: "videosite",
+      uploader: `profile-${1 + (uploads.length % 3)}`,
+    });
   }
   await bury(ffmpegPath, join(folder, "buried.mp4"));
-  uploads.push({ what: "buried in a longer video", path: join(folder, "buried.mp4"), expected: "C-17", platform: "videosite", uploader: "profile-4" });
+  uploads.push({
+    what: "buried in a longer video",
+    path: join(folder, "buried.mp4"),
+    expected: "C-17",
+    platform: "videosite",
+    uploader: "profile-4",
+  });
   await ffmpeg(ffmpegPath, KNOWN_IMAGE, ["-vf", "hflip,scale=400:-2", "-q:v", "6"], join(folder, "picture.jpg"));
-  uploads.push({ what: "known picture, mirrored", path: join(folder, "picture.jpg"), expected: "C-18", platform: "imageboard", uploader: "profile-5" });
+  uploads.push({
+    what: "known picture, mirrored",
+    path: join(folder, "picture.jpg"),
+    expected: "C-18",
+    platform: "imageboard",
+    uploader: "profile-5",
+  });
   return [...uploads, ...(await others(folder))];
 }
 
 async function others(folder: string): Promise<DemoUpload[]> {
-  const innocent = ["videos/flower.webm", "videos/rabbit320.webm", "videos/doorknob-hd-no-bar.mp4", "videos/stream-of-water.mp4", "images/teapot.jpg", "images/wild-bear.jpg"];
+  const innocent = [
+    "videos/flower.webm",
+    "videos/rabbit320.webm",
+    "videos/doorknob-hd-no-bar.mp4",
+    "videos/stream-of-water.mp4",
+    "images/teapot.jpg",
+    "images/wild-bear.jpg",
+  ];
   const uploads: DemoUpload[] = [];
   for (const file of innocent) {
     const path = join(folder, file.replace("/", "-"));
     await copyFile(join(FIXTURES, file), path);
-    uploads.push({ what: `innocent: ${file.slice(file.indexOf("/") + 1)}`, path, expected: "clear", platform: "videosite", uploader: "somebody" });
+    uploads.push({
+      what: `innocent: ${file.slice(file.indexOf("/") + 1)}`,
+      path,
+      expected: "clear",
+      platform: "videosite",
+      uploader: "somebody",
+    });
   }
   const broken = join(folder, "broken.mp4");
   await writeFile(broken, "this is not a video");
-  uploads.push({ what: "a file that cannot be read", path: broken, expected: "unscannable", platform: "videosite", uploader: "profile-4" });
+  uploads.push({
+    what: "a file that cannot be read",
+    path: broken,
+    expected: "unscannable",
+    platform: "videosite",
+    uploader: "profile-4",
+  });
   return uploads;
 }
 
@@ -77,7 +115,24 @@ async function bury(ffmpegPath: string, path: string): Promise<void> {
   const [before, after] = ["rabbit320.webm", "flower.webm"].map((name) => join(FIXTURES, "videos", name));
   const shape = "scale=640:480,setsar=1,fps=30,format=yuv420p";
   const filter = `[0:v]${shape}[a];[1:v]trim=1:5,setpts=PTS-STARTPTS,${shape}[b];[2:v]${shape}[c];[a][b][c]concat=n=3:v=1[v]`;
-  await run(ffmpegPath, ["-nostdin", "-v", "error", "-y", "-i", before, "-i", KNOWN_VIDEO, "-i", after, "-filter_complex", filter, "-map", "[v]", ...H264, path]);
+  await run(ffmpegPath, [
+    "-nostdin",
+    "-v",
+    "error",
+    "-y",
+    "-i",
+    before,
+    "-i",
+    KNOWN_VIDEO,
+    "-i",
+    after,
+    "-filter_complex",
+    filter,
+    "-map",
+    "[v]",
+    ...H264,
+    path,
+  ]);
 }
 
 async function ffmpeg(ffmpegPath: string, input: string, args: string[], output: string): Promise<void> {

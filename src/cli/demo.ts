@@ -68,9 +68,18 @@ async function story(app: App, folder: string): Promise<boolean> {
 
   const known = { label: basename(KNOWN_VIDEO), caseId: "C-17", provenance: "own" };
   const { reference, earlierUploads } = await register(app.registerSteps, { path: KNOWN_VIDEO }, known, signal);
-  await register(app.registerSteps, { path: KNOWN_IMAGE }, { label: basename(KNOWN_IMAGE), caseId: "C-18", provenance: "own" }, signal);
-  say(`2. It is reported and registered as known material of case C-17 (${reference.fingerprintCount} fingerprints; the video is not kept).`);
-  say(`   Looking back over past uploads finds it ${earlierUploads === 1 ? "once" : `${earlierUploads} times`}. A picture is registered for case C-18.`);
+  await register(
+    app.registerSteps,
+    { path: KNOWN_IMAGE },
+    { label: basename(KNOWN_IMAGE), caseId: "C-18", provenance: "own" },
+    signal,
+  );
+  say(
+    `2. It is reported and registered as known material of case C-17 (${reference.fingerprintCount} fingerprints; the video is not kept).`,
+  );
+  say(
+    `   Looking back over past uploads finds it ${earlierUploads === 1 ? "once" : `${earlierUploads} times`}. A picture is registered for case C-18.`,
+  );
 
   say("3. It comes back, altered in every way, among innocent uploads ...\n");
   const uploads = await demoUploads(ffmpegPath, folder);
@@ -85,7 +94,11 @@ async function story(app: App, folder: string): Promise<boolean> {
   say(table(["upload", "verdict", "known case", "spans of it", "nth", "takedown"], rows));
   const flagged = [earlier, ...uploads].filter((u) => u.expected.startsWith("C-")).length;
   const innocent = uploads.filter((u) => u.expected === "clear").length;
-  say(wrong === 0 ? `\nAll ${flagged} re-uploads were recognised; none of the ${innocent} innocent uploads was.` : `\n${wrong} uploads did not get the verdict they should have.`);
+  say(
+    wrong === 0
+      ? `\nAll ${flagged} re-uploads were recognised; none of the ${innocent} innocent uploads was.`
+      : `\n${wrong} uploads did not get the verdict they should have.`,
+  );
   return wrong === 0;
 }
 
@@ -93,7 +106,14 @@ async function submit(app: App, uploads: DemoUpload[]): Promise<void> {
   const intake = createIntakeClient(app.queues);
   for (const { path, platform, uploader } of uploads) {
     const name = basename(path);
-    await intake.submit({ version: 1, submissionId: name, media: { path }, platform, pageUrl: `https://${platform}.example/${name}`, uploader: { id: uploader } });
+    await intake.submit({
+      version: 1,
+      submissionId: name,
+      media: { path },
+      platform,
+      pageUrl: `https://${platform}.example/${name}`,
+      uploader: { id: uploader },
+    });
   }
 }
 
@@ -118,7 +138,9 @@ function asExpected({ expected }: DemoUpload, { verdict, caseIds }: DemoOutcome)
 }
 
 function rowOf({ what }: DemoUpload, outcome: DemoOutcome): string[] {
-  const spans = outcome.segments.filter((s) => s.referenceToMs > 0).map((s) => `${clock(s.referenceFromMs)}-${clock(s.referenceToMs)} at ${clock(s.submissionFromMs)}`);
+  const spans = outcome.segments
+    .filter((s) => s.referenceToMs > 0)
+    .map((s) => `${clock(s.referenceFromMs)}-${clock(s.referenceToMs)} at ${clock(s.submissionFromMs)}`);
   return [
     what,
     outcome.verdict,

@@ -3,9 +3,9 @@ import { access, statfs } from "node:fs/promises";
 import { Command } from "commander";
 import { type App, openApp } from "../app.js";
 import { type Config, loadConfig } from "../config.js";
+import { SUBMISSIONS } from "../intake/client.js";
 import { findFfmpeg } from "../media/find-ffmpeg.js";
 import { createLog } from "../platform/log.js";
-import { SUBMISSIONS } from "../intake/client.js";
 import { oneLine, say } from "./output.js";
 import type { SetExitCode } from "./program.js";
 

@@ -23,7 +23,8 @@ const addCommand = (setExitCode: SetExitCode) =>
     .option("--label <label>", "what caseworkers see (default: the file's name)")
     .option("--provenance <name>", "where it comes from", "own")
     .action(async (names: string[], options: { case: string; label?: string; provenance: string }) => {
-      if (!/^[\x21-\x7e]{1,128}$/.test(options.case)) throw new UsageError("--case: must be 1-128 printable characters without spaces");
+      if (!/^[\x21-\x7e]{1,128}$/.test(options.case))
+        throw new UsageError("--case: must be 1-128 printable characters without spaces");
       const media = await Promise.all(names.map(namedMedia));
       const failed = await withApp((app, signal) => addAll(media, options, app, signal));
       if (failed) setExitCode(1);
@@ -39,7 +40,12 @@ async function addAll(
   await withProgress(media, "registering", async (item) => {
     try {
       const label = options.label ?? item.label;
-      const { reference, earlierUploads } = await register(app.registerSteps, item.media, { caseId: options.case, label, provenance: options.provenance }, signal);
+      const { reference, earlierUploads } = await register(
+        app.registerSteps,
+        item.media,
+        { caseId: options.case, label, provenance: options.provenance },
+        signal,
+      );
       const state = reference.repeated ? "was known already" : `registered, ${reference.fingerprintCount} fingerprints`;
       const found = earlierUploads > 0 ? `; ${earlierUploads} earlier upload${earlierUploads === 1 ? "" : "s"} of it found` : "";
       say(`${reference.id}  ${reference.caseId}  ${reference.label}: ${state}${found}`);
@@ -59,7 +65,9 @@ const listCommand = () =>
     .option("--all", "retired references too")
     .option("--json", "JSON Lines")
     .action(async (options: { case?: string; all?: boolean; json?: boolean }) => {
-      const listed = await withApp(({ database }) => listReferences(database.pool, { caseId: options.case, retired: options.all }));
+      const listed = await withApp(({ database }) =>
+        listReferences(database.pool, { caseId: options.case, retired: options.all }),
+      );
       if (options.json) {
         for (const reference of listed) say(JSON.stringify(reference));
         return;
@@ -71,7 +79,15 @@ const listCommand = () =>
       say(
         table(
           ["reference", "case", "label", "kind", "length", "fingerprints", "state"],
-          listed.map((r) => [r.id, r.caseId, r.label, r.kind, r.kind === "video" ? clock(r.durationMs) : "-", String(r.fingerprints), r.retiredAt ? "retired" : "active"]),
+          listed.map((r) => [
+            r.id,
+            r.caseId,
+            r.label,
+            r.kind,
+            r.kind === "video" ? clock(r.durationMs) : "-",
+            String(r.fingerprints),
+            r.retiredAt ? "retired" : "active",
+          ]),
         ),
       );
     });

@@ -5,7 +5,14 @@ import { UnscannableError, UsageError } from "../errors.js";
 export function table(header: string[], rows: string[][]): string {
   const lines = [header.map((h) => h.toUpperCase()), ...rows.map((row) => row.map(oneLine))];
   const widths = header.map((_, i) => Math.max(...lines.map((line) => line[i].length)));
-  return lines.map((line) => line.map((cell, i) => (i === line.length - 1 ? cell : cell.padEnd(widths[i]))).join("  ").trimEnd()).join("\n");
+  return lines
+    .map((line) =>
+      line
+        .map((cell, i) => (i === line.length - 1 ? cell : cell.padEnd(widths[i])))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
 }
 
 /** File names and page titles are hostile: no escape sequences or line breaks reach the terminal. */
@@ -18,9 +25,10 @@ export const say = (line: string): void => {
 
 /** Calls `work` for every item, in order, with a progress bar on a terminal and nothing in a pipe. */
 export async function withProgress<T>(items: T[], label: string, work: (item: T) => Promise<void>): Promise<void> {
-  const bar = process.stderr.isTTY && items.length > 1
-    ? new SingleBar({ format: `${label} {bar} {value}/{total}`, stream: process.stderr, clearOnComplete: true })
-    : undefined;
+  const bar =
+    process.stderr.isTTY && items.length > 1
+      ? new SingleBar({ format: `${label} {bar} {value}/{total}`, stream: process.stderr, clearOnComplete: true })
+      : undefined;
   bar?.start(items.length, 0);
   try {
     for (const item of items) {

@@ -16,17 +16,35 @@ export async function runCli(args: string[]): Promise<number> {
   const program = new Command("reupload")
     .description("Recognises re-uploads of already reported images and videos, and queues their takedown.")
     .version(readVersion())
-    .addHelpText("after", "\nExit codes: 0 done, 1 something failed, 2 wrong usage.\nConfiguration is in environment variables; the README lists them.");
-  const commands = [demoCommand, startCommand, knownCommand, submitCommand, statusCommand, checkCommand, doctorCommand, migrateCommand];
-  for (const make of commands) program.addCommand(make((exitCode) => {
-    code = exitCode;
-  }));
-  forEachCommand(program, (command) => command.exitOverride().configureOutput({ outputError: (text, write) => write(text.replace(/^error:/, "reupload:")) }));
+    .addHelpText(
+      "after",
+      "\nExit codes: 0 done, 1 something failed, 2 wrong usage.\nConfiguration is in environment variables; the README lists them.",
+    );
+  const commands = [
+    demoCommand,
+    startCommand,
+    knownCommand,
+    submitCommand,
+    statusCommand,
+    checkCommand,
+    doctorCommand,
+    migrateCommand,
+  ];
+  for (const make of commands)
+    program.addCommand(
+      make((exitCode) => {
+        code = exitCode;
+      }),
+    );
+  forEachCommand(program, (command) =>
+    command.exitOverride().configureOutput({ outputError: (text, write) => write(text.replace(/^error:/, "reupload:")) }),
+  );
   try {
     await program.parseAsync(args, { from: "user" });
     return code;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 || error.code === "commander.help" && args.length === 0 ? 0 : 2;
+    if (error instanceof CommanderError)
+      return error.exitCode === 0 || (error.code === "commander.help" && args.length === 0) ? 0 : 2;
     complain(error);
     return exitCodeOf(error);
   }

@@ -25,20 +25,47 @@ async function showSystem(app: App, json: boolean): Promise<void> {
   const recorded = await totals(pool);
   const jobs = await app.queues.queue(SUBMISSIONS).getJobCounts("waiting", "prioritized", "active", "delayed", "failed");
   const parked = await listParked(pool, 5);
-  if (json) return say(JSON.stringify({ database: embedded ? "embedded" : "external", queues: app.queues.backend, jobs, ...recorded, lastParked: parked }));
+  if (json)
+    return say(
+      JSON.stringify({
+        database: embedded ? "embedded" : "external",
+        queues: app.queues.backend,
+        jobs,
+        ...recorded,
+        lastParked: parked,
+      }),
+    );
   say(
     table(
       ["what", "how many"],
       [
         ["references", `${recorded.references} in ${recorded.cases} cases`],
         ["fingerprints", `${recorded.fingerprints}, looked up in Postgres`],
-        ["submissions", Object.entries(recorded.verdicts).map(([kind, n]) => `${n} ${kind}`).join(", ") || "none yet"],
-        ["jobs", Object.entries(jobs).map(([state, n]) => `${n} ${state}`).join(", ")],
+        [
+          "submissions",
+          Object.entries(recorded.verdicts)
+            .map(([kind, n]) => `${n} ${kind}`)
+            .join(", ") || "none yet",
+        ],
+        [
+          "jobs",
+          Object.entries(jobs)
+            .map(([state, n]) => `${n} ${state}`)
+            .join(", "),
+        ],
         ["parked jobs", String(recorded.parked)],
         ["open alerts", String(recorded.openAlerts)],
-        ["takedowns", Object.entries(recorded.takedowns).map(([state, n]) => `${n} ${state}`).join(", ") || "none"],
+        [
+          "takedowns",
+          Object.entries(recorded.takedowns)
+            .map(([state, n]) => `${n} ${state}`)
+            .join(", ") || "none",
+        ],
         ["outbox", `${recorded.outboxWaiting} waiting`],
-        ["storage", `${embedded ? "embedded Postgres" : "Postgres at DATABASE_URL"}, queues in ${app.queues.backend === "redis" ? "Redis" : "Postgres"}`],
+        [
+          "storage",
+          `${embedded ? "embedded Postgres" : "Postgres at DATABASE_URL"}, queues in ${app.queues.backend === "redis" ? "Redis" : "Postgres"}`,
+        ],
       ],
     ),
   );
@@ -64,7 +91,9 @@ async function showSubmission(app: App, submissionId: string, json: boolean): Pr
 }
 
 function sayReport(report: NonNullable<Awaited<ReturnType<typeof submissionReport>>>): void {
-  say(`${oneLine(report.submissionId)}: ${report.verdict}${report.caseIds.length > 0 ? ` (case ${report.caseIds.join(", ")})` : ""}`);
+  say(
+    `${oneLine(report.submissionId)}: ${report.verdict}${report.caseIds.length > 0 ? ` (case ${report.caseIds.join(", ")})` : ""}`,
+  );
   for (const { origin, reasons, createdAt } of report.verdicts) {
     for (const reason of reasons) say(`  ${createdAt.toISOString()} ${origin}: ${oneLine(reason)}`);
   }

@@ -80,6 +80,10 @@ function hashesOnly(reading: Reading): ScanJob["media"] {
     sha256: reading.sha256,
     kind: reading.kind,
     durationMs: Math.round(reading.durationMs),
-    fingerprints: reading.fingerprints.map(({ views: _, pdq, blockhash, ...rest }) => ({ ...rest, pdq: hashToHex(pdq), blockhash: hashToHex(blockhash) })),
+    fingerprints: reading.fingerprints.map(({ views: _, pdq, blockhash, ...rest }) => ({
+      ...rest,
+      pdq: hashToHex(pdq),
+      blockhash: hashToHex(blockhash),
+    })),
   };
 }

@@ -31,7 +31,13 @@ export async function deliverOutbox(pool: Pool, queues: Pick<Queues, "queue">): 
 }
 
 /** Runs the relay until `stopping`: at once when something is written, every second in any case. */
-export async function runRelay(pool: Pool, connectionString: string, queues: Queues, log: Log, stopping: AbortSignal): Promise<void> {
+export async function runRelay(
+  pool: Pool,
+  connectionString: string,
+  queues: Queues,
+  log: Log,
+  stopping: AbortSignal,
+): Promise<void> {
   const bell = await listen(connectionString, log);
   try {
     while (!stopping.aborted) {
@@ -52,7 +58,10 @@ export async function runRelay(pool: Pool, connectionString: string, queues: Que
 }
 
 /** Resolves `wait` early when a transaction that wrote to the outbox commits. Without a connection, `wait` just waits. */
-async function listen(connectionString: string, log: Log): Promise<{ wait(ms: number, signal: AbortSignal): Promise<void>; close(): Promise<void> }> {
+async function listen(
+  connectionString: string,
+  log: Log,
+): Promise<{ wait(ms: number, signal: AbortSignal): Promise<void>; close(): Promise<void> }> {
   let ring = () => {};
   let client: pg.Client | undefined;
   const connect = async () => {

@@ -1,5 +1,5 @@
 import { bmvbhash } from "blockhash-core";
-import type { Dihedral, Hash } from "../model.js";
+import { DIHEDRALS, type Dihedral, type Hash } from "../model.js";
 import { hashFromHex } from "./hash.js";
 
 /** A multiple of the hash's 16 blocks per side, so that blockhash-core takes its exact and quick path. */
@@ -18,31 +18,43 @@ const SEEN_AT: Record<Dihedral, (row: number, column: number) => number> = {
   flipminus1: (row, column) => (SIDE - 1 - column) * SIDE + (SIDE - 1 - row),
 };
 
+const SEEN = Object.fromEntries(
+  DIHEDRALS.map((dihedral) => [
+    dihedral,
+    Uint16Array.from({ length: SIDE * SIDE }, (_, at) => SEEN_AT[dihedral](Math.floor(at / SIDE), at % SIDE)),
+  ]),
+) as Record<Dihedral, Uint16Array>;
+
 const rgba = { width: SIDE, height: SIDE, data: new Uint8ClampedArray(SIDE * SIDE * 4).fill(255) };
 
 /** The 256-bit blockhash of a picture of 8-bit luma: blockhash-core's `bmvbhash` of its 64x64 area average. */
 export function blockhashOf(luma: Uint8Array, width: number, height: number): Hash {
-  return blockhashViews(luma, width, height)("original");
+  return blockhashViews(luma, width, height).blockhash("original");
 }
 
 /**
  * The blockhashes of one picture through any of the eight symmetries. The picture is averaged once; a hash is computed
  * when it is asked for.
+ *
+ * @returns `picture`: the 64x64 average; `blockhash`: 256 bits of it.
  */
-export function blockhashViews(luma: Uint8Array, width: number, height: number): (dihedral: Dihedral) => Hash {
+export function blockhashViews(
+  luma: Uint8Array,
+  width: number,
+  height: number,
+): { picture: Float32Array; blockhash(dihedral: Dihedral): Hash } {
   const picture = averageTo64(luma, width, height);
-  return (dihedral) => {
-    const seenAt = SEEN_AT[dihedral];
-    for (let row = 0, out = 0; row < SIDE; row++) {
-      for (let column = 0; column < SIDE; column++, out += 4) {
-        const value = picture[seenAt(row, column)];
-        rgba.data[out] = value;
-        rgba.data[out + 1] = value;
-        rgba.data[out + 2] = value;
-      }
+  const blockhash = (dihedral: Dihedral) => {
+    const seen = SEEN[dihedral];
+    for (let at = 0; at < seen.length; at++) {
+      const value = picture[seen[at]];
+      rgba.data[4 * at] = value;
+      rgba.data[4 * at + 1] = value;
+      rgba.data[4 * at + 2] = value;
     }
     return hashFromHex(bmvbhash(rgba, BLOCKS));
   };
+  return { picture, blockhash };
 }
 
 /** The mean over each of 64x64 equal areas, pixels on a border counted by the share inside. Row-major, 0-255. */

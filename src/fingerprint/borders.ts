@@ -64,7 +64,8 @@ function plainEdges(count: number, lineAt: (index: number) => Line): [number, nu
   return [leading, run((i) => count - 1 - i)];
 }
 
-const isBorder = (line: Line, first: Line): boolean => line.deviation <= PLAIN_DEVIATION && Math.abs(line.mean - first.mean) <= SAME_LEVEL;
+const isBorder = (line: Line, first: Line): boolean =>
+  line.deviation <= PLAIN_DEVIATION && Math.abs(line.mean - first.mean) <= SAME_LEVEL;
 
 function statistics({ luma }: Frame, from: number, step: number, count: number): Line {
   let sum = 0;

@@ -6,7 +6,8 @@ import type { Hash } from "../model.js";
  * @throws RangeError if it is not 64 hexadecimal digits.
  */
 export function hashFromHex(hex: string): Hash {
-  if (!/^[0-9a-fA-F]{64}$/.test(hex)) throw new RangeError(`a hash is 64 hexadecimal digits, not ${JSON.stringify(hex.slice(0, 80))}`);
+  if (!/^[0-9a-fA-F]{64}$/.test(hex))
+    throw new RangeError(`a hash is 64 hexadecimal digits, not ${JSON.stringify(hex.slice(0, 80))}`);
   return Uint8Array.from({ length: 32 }, (_, i) => Number.parseInt(hex.slice(2 * i, 2 * i + 2), 16));
 }
 

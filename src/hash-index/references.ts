@@ -22,7 +22,12 @@ export interface ListedReference {
  * Adds a reading to a case's known material, creating the case when it is new. Visible to every lookup at commit.
  * The same file again in the same case gives the reference it already is.
  */
-export async function addReference(pool: Pool, reference: NewReference, reading: Reading, algorithm: string): Promise<Registered> {
+export async function addReference(
+  pool: Pool,
+  reference: NewReference,
+  reading: Reading,
+  algorithm: string,
+): Promise<Registered> {
   return transaction(pool, async (tx) => {
     await changeIndex(tx);
     await tx.query(`insert into "case" (id) values ($1) on conflict do nothing`, [reference.caseId]);
@@ -32,7 +37,18 @@ export async function addReference(pool: Pool, reference: NewReference, reading:
        values ($1, $2, $3, $4, decode($5, 'hex'), $6, $7, $8, $9, $10)
        on conflict (case_id, sha256, algorithm) where retired_at is null do nothing
        returning id`,
-      [randomUUID(), reference.caseId, reference.label, reading.kind, reading.sha256, reading.durationMs, algorithm, full, reference.provenance, viewsOf(reading)],
+      [
+        randomUUID(),
+        reference.caseId,
+        reference.label,
+        reading.kind,
+        reading.sha256,
+        reading.durationMs,
+        algorithm,
+        full,
+        reference.provenance,
+        viewsOf(reading),
+      ],
     );
     if (inserted.rows.length > 0) await insertFingerprints(tx, inserted.rows[0].id, reading);
     const { rows } = await tx.query<Registered & { durationMs: string }>(
@@ -44,7 +60,8 @@ export async function addReference(pool: Pool, reference: NewReference, reading:
   });
 }
 
-const viewsOf = ({ fingerprints }: Reading): Buffer => Buffer.concat(fingerprints.flatMap((f) => f.views.flatMap((v) => [v.pdq, v.blockhash])));
+const viewsOf = ({ fingerprints }: Reading): Buffer =>
+  Buffer.concat(fingerprints.flatMap((f) => f.views.flatMap((v) => [v.pdq, v.blockhash])));
 
 async function insertFingerprints(tx: Db, referenceId: string, { fingerprints }: Reading): Promise<void> {
   await tx.query(

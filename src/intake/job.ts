@@ -6,15 +6,27 @@ import type { MediaSource, Submission } from "../model.js";
 /** A job larger than this (as JSON) is refused: about 100,000 fingerprints. */
 const MAX_JOB_CHARACTERS = 32 * 1024 * 1024;
 
-const text = (max: number) => z.string().min(1).max(max).regex(/^[^\p{Cc}\p{Cs}]*$/u, "must not contain control characters");
+const text = (max: number) =>
+  z
+    .string()
+    .min(1)
+    .max(max)
+    .regex(/^[^\p{Cc}\p{Cs}]*$/u, "must not contain control characters");
 const webUrl = text(8192).refine(isWebUrl, "must be an http or https address");
 const hex256 = z.string().regex(/^[0-9a-f]{64}$/, "must be 64 lower-case hexadecimal digits");
 
 const fingerprint = z.strictObject({
   algorithm: text(64),
   variant: text(64).default("full"),
-  atMs: z.number().min(0).max(2 ** 31 - 1),
-  untilMs: z.number().min(0).max(2 ** 31 - 1).optional(),
+  atMs: z
+    .number()
+    .min(0)
+    .max(2 ** 31 - 1),
+  untilMs: z
+    .number()
+    .min(0)
+    .max(2 ** 31 - 1)
+    .optional(),
   pdq: hex256,
   blockhash: hex256,
   quality: z.number().min(0).max(100),
@@ -26,11 +38,21 @@ const media = z
     path: text(4096).optional(),
     sha256: hex256.optional(),
     kind: z.enum(["image", "video"]).optional(),
-    durationMs: z.number().min(0).max(2 ** 31 - 1).optional(),
+    durationMs: z
+      .number()
+      .min(0)
+      .max(2 ** 31 - 1)
+      .optional(),
     fingerprints: z.array(fingerprint).min(1).max(100_000).optional(),
   })
-  .refine((m) => [m.url, m.path, m.fingerprints].filter((v) => v !== undefined).length === 1, "must have exactly one of url, path or fingerprints")
-  .refine((m) => m.fingerprints === undefined || (m.sha256 !== undefined && m.kind !== undefined), "needs sha256 and kind beside fingerprints");
+  .refine(
+    (m) => [m.url, m.path, m.fingerprints].filter((v) => v !== undefined).length === 1,
+    "must have exactly one of url, path or fingerprints",
+  )
+  .refine(
+    (m) => m.fingerprints === undefined || (m.sha256 !== undefined && m.kind !== undefined),
+    "needs sha256 and kind beside fingerprints",
+  );
 
 const job = z.strictObject({
   version: z.literal(1),
@@ -58,11 +80,13 @@ function isWebUrl(value: string): boolean {
  */
 export function parseJob(data: unknown): Submission {
   const size = JSON.stringify(data ?? null).length;
-  if (size > MAX_JOB_CHARACTERS) throw new InvalidSubmissionError("job", `has ${size} characters; ${MAX_JOB_CHARACTERS} are allowed`);
+  if (size > MAX_JOB_CHARACTERS)
+    throw new InvalidSubmissionError("job", `has ${size} characters; ${MAX_JOB_CHARACTERS} are allowed`);
   const parsed = job.safeParse(data);
   if (!parsed.success) throw invalid(parsed.error.issues[0]);
   const { submissionId, version: _, media, ...rest } = parsed.data;
-  if (/\\u0000/i.test(JSON.stringify(rest.metadata))) throw new InvalidSubmissionError("metadata", "must not contain NUL characters");
+  if (/\\u0000/i.test(JSON.stringify(rest.metadata)))
+    throw new InvalidSubmissionError("metadata", "must not contain NUL characters");
   return { id: submissionId, media: sourceOf(media), ...rest };
 }
 

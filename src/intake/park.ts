@@ -21,7 +21,14 @@ export async function parkJob(
   await db.query(
     `insert into parked_job (queue, job_id, submission_id, field, reason, payload) values ($1, $2, $3, $4, $5, $6)
      on conflict (queue, job_id) do update set reason = excluded.reason, field = excluded.field, parked_at = now()`,
-    [job.queue, job.jobId, typeof submissionId === "string" ? printable(submissionId).slice(0, 128) : null, job.field ?? null, printable(job.reason), payloadOf(job.data)],
+    [
+      job.queue,
+      job.jobId,
+      typeof submissionId === "string" ? printable(submissionId).slice(0, 128) : null,
+      job.field ?? null,
+      printable(job.reason),
+      payloadOf(job.data),
+    ],
   );
 }
 

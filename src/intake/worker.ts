@@ -92,7 +92,8 @@ async function park(job: Job, steps: IntakeSteps, error: Error): Promise<never> 
 function failureOf(error: unknown, config: Pick<Config, "workerAttempts" | "scanTimeoutMs">): UnscannableError {
   if (error instanceof UnscannableError) return error;
   const tried = `tried ${config.workerAttempts} times`;
-  if (error instanceof TransientError) return new UnscannableError(`it could not be fetched or read: ${error.message} (${tried})`);
+  if (error instanceof TransientError)
+    return new UnscannableError(`it could not be fetched or read: ${error.message} (${tried})`);
   if ((error as Error)?.name === "TimeoutError") {
     return new UnscannableError(`scanning it takes longer than the ${config.scanTimeoutMs / 1000} s allowed (${tried})`);
   }

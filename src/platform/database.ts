@@ -33,7 +33,7 @@ const OUTAGES = new Set([
 
 /** Errors that `pg` throws without a code. */
 const OUTAGE_MESSAGES =
-  /Connection terminated|connection error and is not queryable|timeout exceeded when trying to connect|timeout expired|Client was closed/i;
+  /Connection terminated|connection error and is not queryable|timeout exceeded when trying to connect|Client was closed/i;
 
 const codeOf = (error: unknown): string => {
   const { code, cause } = error as { code?: unknown; cause?: { code?: unknown } };

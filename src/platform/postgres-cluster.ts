@@ -106,14 +106,18 @@ export async function ensureCluster(cluster: Cluster, dataDir: string): Promise<
   return (await readFile(join(cluster.dir, PASSWORD_FILE), "utf8")).trim();
 }
 
+/** The pid of a killed server may belong to another program by now, or to a zombie that nobody waits for. */
+async function isPostgres(pid: number): Promise<boolean> {
+  const process = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
+  return /^\d+ \(postgres\) [^ZX]/.test(process);
+}
+
 /** What postmaster.pid says, and whether that process is a living Postgres; undefined when there is no such file. */
 async function readPidFile({ dir }: Cluster): Promise<{ pid: number; port: number; alive: boolean } | undefined> {
   const lines = (await readFile(join(dir, "postmaster.pid"), "utf8").catch(() => "")).split("\n");
   const [pid, port] = [Number(lines[0]), Number(lines[3])];
   if (!Number.isSafeInteger(pid) || pid <= 0) return undefined;
-  // The pid of a killed server may belong to another program by now, or to a zombie that nobody waits for.
-  const process = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
-  return { pid, port, alive: /^\d+ \(postgres\) [^ZX]/.test(process) };
+  return { pid, port, alive: await isPostgres(pid) };
 }
 
 /** A server that is running, starting or stopping; undefined when there is none. */
@@ -192,6 +196,10 @@ export async function startServer(cluster: Cluster): Promise<void> {
 
 /** Ends all sessions, writes a checkpoint, and waits until the server is gone. */
 export async function stopServer(cluster: Cluster): Promise<void> {
+  const running = await readPostmaster(cluster);
+  if (running === undefined) return;
   const { code, output } = await run(cluster, "pg_ctl", ["stop", "-D", cluster.dir, "-m", "fast", "-w", "-t", "120", "-s"]);
   if (code !== 0 && (await readPostmaster(cluster)) !== undefined) throw new Error(`Postgres did not stop: ${output}`);
+  // pg_ctl waits for postmaster.pid to go, which is shortly before the process does.
+  while (await isPostgres(running.pid)) await delay(5);
 }

@@ -9,6 +9,7 @@ import {
   type WorkerOptions,
   withBackend,
 } from "bullmq";
+import { Redis } from "ioredis";
 import type { Config } from "../config.js";
 import type { Log } from "./log.js";
 
@@ -26,6 +27,8 @@ export interface Queues {
     options?: WorkerSettings,
   ): Worker<Data, Result, string>;
   events(name: string): QueueEvents;
+  /** A setting of the Redis server; undefined when it is not Redis, or does not tell. */
+  redisSetting(name: string): Promise<string | undefined>;
   /** Waits for running jobs, then closes every object that was handed out. */
   close(): Promise<void>;
 }
@@ -71,6 +74,18 @@ export function jobIdFor(submissionId: string): string {
   return `s-${createHash("sha256").update(submissionId).digest("hex")}`;
 }
 
+async function redisSetting(redisUrl: string, name: string): Promise<string | undefined> {
+  const redis = new Redis(redisUrl, { lazyConnect: true, maxRetriesPerRequest: 1 });
+  redis.on("error", () => {});
+  try {
+    return ((await redis.config("GET", name)) as string[])[1];
+  } catch {
+    return undefined;
+  } finally {
+    redis.disconnect();
+  }
+}
+
 /**
  * Queues in Redis when `REDIS_URL` is set, otherwise in the database, in the schema `<QUEUE_PREFIX>_queue`.
  * Nothing is connected until an object is asked for.
@@ -111,6 +126,7 @@ export function createQueues(config: Pick<Config, "redisUrl" | "queuePrefix">, c
       workers.push(worker);
       return worker as unknown as Worker<Data, Result, string>;
     },
+    redisSetting: (name) => (config.redisUrl ? redisSetting(config.redisUrl, name) : Promise.resolve(undefined)),
     close: async () => {
       await Promise.allSettled(workers.map((worker) => worker.close()));
       await Promise.allSettled([...queues.values(), ...events.values()].map((object) => object.close()));

@@ -142,10 +142,18 @@ const onLine = (line: { speed: number; offsetMs: number }, hits: Hit[], fingerpr
 export const distinctFrames = (hits: Hit[]): number => new Set(hits.map((h) => h.query)).size;
 
 /** Least squares through the middles of the hits; keeps the line when they do not span enough time to tilt it. */
-function fit(hits: Hit[], fingerprints: Fingerprint[], line: { speed: number; offsetMs: number }): { speed: number; offsetMs: number } {
+function fit(
+  hits: Hit[],
+  fingerprints: Fingerprint[],
+  line: { speed: number; offsetMs: number },
+): { speed: number; offsetMs: number } {
   const points = hits.map((h) => {
     const f = fingerprints[h.query];
-    return { x: (f.atMs + f.untilMs) / 2, y: (h.referenceAtMs + h.referenceUntilMs) / 2, held: f.untilMs - f.atMs > 2 * TOLERANCE_MS };
+    return {
+      x: (f.atMs + f.untilMs) / 2,
+      y: (h.referenceAtMs + h.referenceUntilMs) / 2,
+      held: f.untilMs - f.atMs > 2 * TOLERANCE_MS,
+    };
   });
   const sharp = points.filter((p) => !p.held);
   if (sharp.length < 3) return line;
@@ -162,7 +170,12 @@ function fit(hits: Hit[], fingerprints: Fingerprint[], line: { speed: number; of
 const mean = (values: number[]): number => values.reduce((sum, v) => sum + v, 0) / values.length;
 
 /** The spans of a track on both timelines, cut where nothing agreed for 10 s. `halfStepMs` is half the sampling step. */
-export function segmentsOf(track: Track, fingerprints: Fingerprint[], durations: { submissionMs: number; referenceMs: number }, halfStepMs: number): Segment[] {
+export function segmentsOf(
+  track: Track,
+  fingerprints: Fingerprint[],
+  durations: { submissionMs: number; referenceMs: number },
+  halfStepMs: number,
+): Segment[] {
   const sorted = [...track.hits].sort((a, b) => fingerprints[a.query].atMs - fingerprints[b.query].atMs);
   const runs: Hit[][] = [];
   let reach = Number.NEGATIVE_INFINITY;
@@ -173,7 +186,8 @@ export function segmentsOf(track: Track, fingerprints: Fingerprint[], durations:
     reach = Math.max(reach, f.untilMs);
   }
   return runs.map((run) => {
-    const clampTo = (limitMs: number) => (ms: number) => Math.round(Math.min(Math.max(ms, 0), limitMs || Number.POSITIVE_INFINITY));
+    const clampTo = (limitMs: number) => (ms: number) =>
+      Math.round(Math.min(Math.max(ms, 0), limitMs || Number.POSITIVE_INFINITY));
     const onSubmission = clampTo(durations.submissionMs);
     const onReference = clampTo(durations.referenceMs);
     return {

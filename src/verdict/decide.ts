@@ -1,4 +1,15 @@
-import type { Dihedral, Fingerprint, Found, Hit, Match, MediaKind, ReferenceSummary, Segment, Transform, Verdict } from "../model.js";
+import type {
+  Dihedral,
+  Fingerprint,
+  Found,
+  Hit,
+  Match,
+  MediaKind,
+  ReferenceSummary,
+  Segment,
+  Transform,
+  Verdict,
+} from "../model.js";
 import { align, distinctFrames, groupBy, segmentsOf, type Track } from "./align.js";
 import { reasonsFor } from "./explain.js";
 import type { Policy } from "./policy.js";
@@ -37,7 +48,13 @@ export function decide(judged: Judged, found: Pick<Found, "hits" | "references">
     .filter((m): m is Match => m !== undefined)
     .sort((a, b) => b.confidence - a.confidence);
   const usable = judged.fingerprints.length > 0;
-  const kind = matches.some((m) => m.verdict === "match") ? "match" : matches.length > 0 ? "review" : usable ? "clear" : "unscannable";
+  const kind = matches.some((m) => m.verdict === "match")
+    ? "match"
+    : matches.length > 0
+      ? "review"
+      : usable
+        ? "clear"
+        : "unscannable";
   return { kind, matches, reasons: reasonsFor(kind, matches, judged), policyVersion: policy.version };
 }
 
@@ -51,7 +68,8 @@ function matchOf(reference: ReferenceSummary | undefined, hits: Hit[], judged: J
   const [dihedral, best] = strongestView(hits);
   const tracks = align(best, judged.fingerprints);
   const durations = { submissionMs: judged.durationMs, referenceMs: reference.durationMs };
-  const segments = tracks.filter((t) => t === tracks[0] || distinctFrames(t.hits) >= policy.minFrames)
+  const segments = tracks
+    .filter((t) => t === tracks[0] || distinctFrames(t.hits) >= policy.minFrames)
     .flatMap((t) => segmentsOf(t, judged.fingerprints, durations, HALF_STEP_MS));
   const nearest = nearestHits(best);
   const match = {
@@ -62,8 +80,14 @@ function matchOf(reference: ReferenceSummary | undefined, hits: Hit[], judged: J
     segments,
     framesAgreeing: nearest.length,
     medianDistanceBits: median(nearest.map((h) => h.pdqDistance)),
-    coverageOfReference: coverage(segments.map((s) => [s.referenceFromMs, s.referenceToMs]), reference.durationMs),
-    coverageOfSubmission: coverage(segments.map((s) => [s.submissionFromMs, s.submissionToMs]), judged.durationMs),
+    coverageOfReference: coverage(
+      segments.map((s) => [s.referenceFromMs, s.referenceToMs]),
+      reference.durationMs,
+    ),
+    coverageOfSubmission: coverage(
+      segments.map((s) => [s.submissionFromMs, s.submissionToMs]),
+      judged.durationMs,
+    ),
   };
   const verdict = judge(match, nearest, spanMs(segments), judged, policy);
   return { ...match, verdict, confidence: confidenceOf(nearest) };

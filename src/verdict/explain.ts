@@ -1,12 +1,19 @@
 import type { Match, Segment, VerdictKind } from "../model.js";
 
 /** The reasons of a verdict, as sentences a caseworker can read without knowing what a hash is. */
-export function reasonsFor(kind: VerdictKind, matches: Match[], judged: { framesRead: number; framesUnusable: number; fingerprints: unknown[] }): string[] {
+export function reasonsFor(
+  kind: VerdictKind,
+  matches: Match[],
+  judged: { framesRead: number; framesUnusable: number; fingerprints: unknown[] },
+): string[] {
   if (matches.length > 0) return matches.map(reasonOf);
   if (kind === "unscannable") {
     return [`none of the ${judged.framesRead} pictures read has enough detail to compare: they are black, flat or nearly so`];
   }
-  const unusable = judged.framesUnusable > 0 ? `; ${judged.framesUnusable} of ${judged.framesRead} pictures had too little detail to compare` : "";
+  const unusable =
+    judged.framesUnusable > 0
+      ? `; ${judged.framesUnusable} of ${judged.framesRead} pictures had too little detail to compare`
+      : "";
   return [`nothing in it resembles known material (${judged.fingerprints.length} pictures compared${unusable})`];
 }
 

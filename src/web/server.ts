@@ -4,9 +4,9 @@ import type { Config } from "../config.js";
 import { UsageError } from "../errors.js";
 import type { Log } from "../platform/log.js";
 import type { Metrics } from "../platform/metrics.js";
+import { readVersion } from "../platform/version.js";
 import { PROBLEM_TYPE, problem } from "./problem.js";
 import { type Check, createReadiness } from "./readiness.js";
-import { readVersion } from "../platform/version.js";
 
 export interface WebParts {
   config: Pick<Config, "httpHost" | "httpPort">;

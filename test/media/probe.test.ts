@@ -98,7 +98,7 @@ test.each([
   ["an SVG", () => write("a.svg", '<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"/>'), "SVG drawing"],
   ["sound", () => make("-i", video("friday.mp4"), "-vn", "-c:a", "copy", "sound.mp4"), "sound but no picture"],
   ["a damaged image", () => write("cut.png", readFileSync(image("chelsea.png")).subarray(0, 20)), "damaged"],
-  ["a video cut before its index", () => write("cut.mp4", readFileSync(video("friday.mp4")).subarray(0, 900)), "damaged"],
+  ["a video cut before its index", () => write("cut.mp4", readFileSync(video("friday.mp4")).subarray(0, 40)), "damaged"],
 ])("%s is unscannable, with a sentence", async (_, path, sentence) => {
   const error = await probe(path()).catch((e: unknown) => e);
   expect(error).toBeInstanceOf(UnscannableError);

@@ -38,7 +38,9 @@ export function readingOf(seed: number, frames: number, algorithm = "test/1"): R
     bytes: 1000,
     kind: "video",
     durationMs: frames * 500,
-    fingerprints: Array.from({ length: frames }, (_, i) => queryOf(randomHash(random), randomHash(random), i * 500, random, algorithm)),
+    fingerprints: Array.from({ length: frames }, (_, i) =>
+      queryOf(randomHash(random), randomHash(random), i * 500, random, algorithm),
+    ),
     framesRead: frames,
     framesUnusable: 0,
     timingsMs: { fetch: 0, decode: 0, hash: 0 },

@@ -5,6 +5,12 @@ import { fileURLToPath } from "node:url";
 
 const LOADER = fileURLToPath(new URL("./typescript.mjs", import.meta.url));
 
+const running = new Set<ChildProcess>();
+
+process.once("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
+
 export interface TestProcess {
   child: ChildProcess;
   /** The next line of its standard output; undefined when there will be no more. */
@@ -24,7 +30,8 @@ export function startProcess(file: string, args: string[] = []): TestProcess {
     child.kill("SIGKILL");
     await exited;
   };
-  process.once("exit", () => child.kill("SIGKILL"));
+  running.add(child);
+  child.once("exit", () => running.delete(child));
   return {
     child,
     line: async () => (await lines.next()).value,

@@ -4,7 +4,15 @@ import { decide } from "../../src/verdict/decide.js";
 import { POLICY } from "../../src/verdict/policy.js";
 
 const hash = new Uint8Array(32);
-const frameAt = (atMs: number): Fingerprint => ({ algorithm: "test", variant: "full", atMs, untilMs: atMs, pdq: hash, blockhash: hash, quality: 100 });
+const frameAt = (atMs: number): Fingerprint => ({
+  algorithm: "test",
+  variant: "full",
+  atMs,
+  untilMs: atMs,
+  pdq: hash,
+  blockhash: hash,
+  quality: 100,
+});
 
 const reference = (over: Partial<ReferenceSummary> = {}): ReferenceSummary => ({
   id: "r1",
@@ -28,7 +36,13 @@ const hitAt = (query: number, referenceAtMs: number, over: Partial<Hit> = {}): H
   ...over,
 });
 
-function judge(options: { frames: number[]; hits: Hit[]; durationMs?: number; kind?: MediaKind; references?: ReferenceSummary[] }) {
+function judge(options: {
+  frames: number[];
+  hits: Hit[];
+  durationMs?: number;
+  kind?: MediaKind;
+  references?: ReferenceSummary[];
+}) {
   const judged = {
     kind: options.kind ?? "video",
     durationMs: options.durationMs ?? 20_000,
@@ -40,7 +54,8 @@ function judge(options: { frames: number[]; hits: Hit[]; durationMs?: number; ki
   return decide(judged, { hits: options.hits, references }, POLICY);
 }
 
-const everyHalfSecond = (fromMs: number, toMs: number): number[] => Array.from({ length: (toMs - fromMs) / 500 }, (_, i) => fromMs + i * 500);
+const everyHalfSecond = (fromMs: number, toMs: number): number[] =>
+  Array.from({ length: (toMs - fromMs) / 500 }, (_, i) => fromMs + i * 500);
 
 describe("what is found in time", () => {
   test("an excerpt buried in a long video is a match with its spans on both timelines", () => {
@@ -99,7 +114,10 @@ describe("how sure it is", () => {
 
   test("confidence grows with agreeing frames and with nearness, and stays within 0 and 1", () => {
     const confidence = (count: number, pdqDistance: number) =>
-      judge({ frames: everyHalfSecond(0, 20_000), hits: everyHalfSecond(0, count * 500).map((ms, i) => hitAt(i, ms, { pdqDistance })) }).matches[0].confidence;
+      judge({
+        frames: everyHalfSecond(0, 20_000),
+        hits: everyHalfSecond(0, count * 500).map((ms, i) => hitAt(i, ms, { pdqDistance })),
+      }).matches[0].confidence;
     expect(confidence(10, 12)).toBeGreaterThan(confidence(2, 12));
     expect(confidence(2, 5)).toBeGreaterThan(confidence(2, 30));
     expect(confidence(1, 31)).toBeGreaterThanOrEqual(0);
@@ -131,7 +149,11 @@ describe("what was done to it", () => {
 
 describe("what nobody can tell", () => {
   test("no usable picture is unscannable, never clear", () => {
-    const verdict = decide({ kind: "video", durationMs: 9_000, fingerprints: [], framesRead: 18, framesUnusable: 18 }, { hits: [], references: new Map() }, POLICY);
+    const verdict = decide(
+      { kind: "video", durationMs: 9_000, fingerprints: [], framesRead: 18, framesUnusable: 18 },
+      { hits: [], references: new Map() },
+      POLICY,
+    );
     expect(verdict.kind).toBe("unscannable");
     expect(verdict.reasons[0]).toContain("18 pictures");
   });

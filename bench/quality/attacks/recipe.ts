@@ -64,7 +64,7 @@ export function knownInput(context: AttackContext): string[] {
 
 /** The known from `fromMs` to `toMs` of the attacked file, at the same pace as the original unless `speed` says otherwise. */
 export function span(context: AttackContext, fromMs: number, toMs: number, knownFromMs: number, speed = 1): Truth {
-  return { caseId: context.known.name, fromMs, toMs, knownFromMs, speed };
+  return { caseId: context.known.caseId, fromMs, toMs, knownFromMs, speed };
 }
 
 interface PictureOptions {

@@ -79,7 +79,7 @@ const spliced = timeAttack("two-knowns-spliced", "excerpt", (context) => {
     durationMs: firstMs + secondMs,
     truth: [
       span(context, 0, firstMs, 0),
-      { caseId: second.name, fromMs: firstMs, toMs: firstMs + secondMs, knownFromMs: secondFromMs, speed: 1 },
+      { caseId: second.caseId, fromMs: firstMs, toMs: firstMs + secondMs, knownFromMs: secondFromMs, speed: 1 },
     ],
   };
 });

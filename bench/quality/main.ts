@@ -1,0 +1,94 @@
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { UsageError } from "../../src/errors.js";
+import { BASELINES } from "./baselines.js";
+import { buildAttacked, toJob } from "./build-job.js";
+import { loadCorpus } from "./corpus.js";
+import { prepareInnocents } from "./innocents.js";
+import type { MassScore } from "./mass-innocents.js";
+import { type Report, textReport, writeReport } from "./report.js";
+import { type Score, score } from "./scorer.js";
+import type { Detector, Split } from "./types.js";
+
+export interface QualityBenchOptions {
+  /** A folder of media; the repository's fixtures by default. */
+  corpus?: string;
+  split?: Split;
+  /** Names of attacks or groups, comma-separated; `*` stands for anything. */
+  attacks?: string;
+  /** Names of detectors, comma-separated; all by default. */
+  detectors?: string;
+  /** At most so many known videos and so many known images. */
+  limit?: number;
+  /** Leave out the generated innocents ("none") or the mass tests ("files"); "all" by default. */
+  innocents?: "none" | "files" | "all";
+  /** Folder for report.md, recall.svg and outcomes.json. */
+  out?: string;
+  cache?: string;
+  onProgress?: (text: string) => void;
+}
+
+/** Where `fixtures/` is: two folders up from the source, three from the built file. */
+function fixturesDir(): string {
+  const here = fileURLToPath(import.meta.url);
+  return here.includes(`${join("dist", "bench")}`) ? join(here, "../../../../fixtures") : join(here, "../../../fixtures");
+}
+
+/**
+ * Measures the given detectors and the baselines on the same files, one after the other.
+ *
+ * @returns the scores, and the report as text for a terminal.
+ * @throws UsageError for an unknown detector, attack or corpus.
+ */
+export async function runQualityBench(
+  options: QualityBenchOptions,
+  ours: (() => Detector | Promise<Detector>)[] = [],
+): Promise<Report & { text: string }> {
+  const { split = "all", cache = join(tmpdir(), "reupload-bench"), onProgress } = options;
+  const corpus = await loadCorpus(options.corpus ?? fixturesDir(), split);
+  const { known, attacked } = await buildAttacked({
+    corpus,
+    cacheDir: cache,
+    attacks: options.attacks,
+    limit: options.limit,
+    onProgress,
+  });
+  if (attacked.length === 0) throw new UsageError(`attacks: nothing is called ${options.attacks}`);
+  const level = options.innocents ?? "all";
+  const hard =
+    level === "none" ? { known: [], innocents: [] } : await prepareInnocents({ corpus, known, cacheDir: cache, onProgress });
+  const scores: Score[] = [];
+  const mass: MassScore[] = [];
+  for (const create of await chosen(options.detectors, ours)) {
+    const detector = await create();
+    try {
+      scores.push(await score(detector, { ...toJob(known, attacked, hard.known, hard.innocents), onProgress }));
+    } finally {
+      await detector.close?.();
+    }
+  }
+  const heading = `Detection quality: ${known.length} known, ${attacked.length} attacked files, ${hard.innocents.length} innocent files, split "${split}"`;
+  const report: Report = { heading, scores, mass };
+  if (options.out) await writeReport(options.out, report);
+  return { ...report, text: textReport(report) };
+}
+
+async function chosen(
+  names: string | undefined,
+  ours: (() => Detector | Promise<Detector>)[],
+): Promise<(() => Detector | Promise<Detector>)[]> {
+  const all = [...ours, ...BASELINES];
+  if (names === undefined) return all;
+  const wanted = names.split(",").map((name) => name.trim());
+  const named: { name: string; create: () => Detector | Promise<Detector> }[] = [];
+  for (const create of all) {
+    const probe = await create();
+    named.push({ name: probe.name, create });
+    await probe.close?.();
+  }
+  const unknown = wanted.find((name) => !named.some((n) => n.name === name));
+  if (unknown !== undefined)
+    throw new UsageError(`detectors: there is no ${unknown}; there are ${named.map((n) => n.name).join(", ")}`);
+  return named.filter((n) => wanted.includes(n.name)).map((n) => n.create);
+}

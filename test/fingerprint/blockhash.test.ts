@@ -1,0 +1,52 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { averageTo64, blockhashOf, blockhashViews } from "../../src/fingerprint/blockhash.js";
+import { distance, hashToHex } from "../../src/fingerprint/hash.js";
+import { DIHEDRALS } from "../../src/model.js";
+import { chance, draw, frameOf, GOLDEN_FOLDER, seenThrough } from "./pictures.js";
+
+describe("blockhash", () => {
+  it("sets the bits of the blocks that are brighter than their band's median", () => {
+    const { luma, width, height } = draw(160, 90, (x) => (x < 80 ? 30 : 200));
+    expect(hashToHex(blockhashOf(luma, width, height))).toBe("00ff".repeat(16));
+  });
+
+  it.each(DIHEDRALS)("seen through %s equals the blockhash of the picture turned that way", (dihedral) => {
+    fc.assert(
+      fc.property(fc.integer(), (seed) => {
+        const next = chance(seed);
+        const picture = draw(64, 64, () => next() * 255);
+        const { luma, width, height } = seenThrough(picture, dihedral);
+        expect(blockhashViews(picture.luma, 64, 64).blockhash(dihedral)).toEqual(blockhashOf(luma, width, height));
+      }),
+      { numRuns: 10 },
+    );
+  });
+
+  it("moves little when a photograph is made smaller", async () => {
+    const whole = await frameOf(`${GOLDEN_FOLDER}images/aaa-orig.jpg`);
+    const small = await frameOf(`${GOLDEN_FOLDER}images/shrink-a-lot.jpg`);
+    const [a, b] = [whole, small].map(({ luma, width, height }) => blockhashOf(luma, width, height));
+    expect(distance(a, b)).toBeLessThanOrEqual(8);
+  });
+});
+
+describe("averaging to 64x64", () => {
+  it("keeps the mean, for any size", () => {
+    const sizes = fc.record({
+      width: fc.integer({ min: 1, max: 200 }),
+      height: fc.integer({ min: 1, max: 200 }),
+      seed: fc.integer(),
+    });
+    fc.assert(
+      fc.property(sizes, ({ width, height, seed }) => {
+        const next = chance(seed);
+        const { luma } = draw(width, height, () => next() * 255);
+        expect(meanOf(averageTo64(luma, width, height))).toBeCloseTo(meanOf(luma), 2);
+      }),
+      { numRuns: 40 },
+    );
+  });
+});
+
+const meanOf = (values: Uint8Array | Float32Array): number => [...values].reduce((sum, v) => sum + v, 0) / values.length;
