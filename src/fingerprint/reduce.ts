@@ -112,14 +112,19 @@ function reduceSmall(luma: Uint8Array, width: number, height: number, into: Floa
 }
 
 /**
- * The picture as PDQ's 64x64 floats, row-major, written into `into`. A 64x64 picture is taken as it is. The last filter
- * along columns runs only on the columns that are sampled, which changes no value.
+ * The picture as PDQ's 64x64 floats, row-major, written into `into`. A 64x64 picture is taken as it is.
  */
 export function reduceTo64(luma: Uint8Array | Float32Array, width: number, height: number, into: Float32Array): void {
-  if (width === REDUCED_SIDE && height === REDUCED_SIDE) return into.set(luma.subarray(0, REDUCED_SIDE * REDUCED_SIDE));
+  const small = luma instanceof Uint8Array && windowOf(width) <= 2 && windowOf(height) <= 2;
+  if (width === REDUCED_SIDE && height === REDUCED_SIDE) into.set(luma.subarray(0, REDUCED_SIDE * REDUCED_SIDE));
+  else if (small) reduceSmall(luma, width, height, into);
+  else reduceAny(luma, width, height, into);
+}
+
+/** The last filter along columns runs only on the columns that are sampled, which changes no value. */
+function reduceAny(luma: Uint8Array | Float32Array, width: number, height: number, into: Float32Array): void {
   const alongRows = windowOf(width);
   const alongColumns = windowOf(height);
-  if (luma instanceof Uint8Array && alongRows <= 2 && alongColumns <= 2) return reduceSmall(luma, width, height, into);
   reserve(width, height);
   scratchA.set(luma.subarray(0, width * height));
   boxAlongRows(scratchA, scratchB, width, height, alongRows);

@@ -1,0 +1,241 @@
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { dirname, join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { InvalidSubmissionError, TransientError, UnscannableError } from "../../src/errors.js";
+import { isPublicAddress } from "../../src/media/allowed-address.js";
+import { type FetchOptions, fetchMedia } from "../../src/media/fetch-media.js";
+import { temporaryDir } from "../support/temporary-dir.js";
+
+const never = new AbortController().signal;
+const base = temporaryDir().path;
+const roots = join(base, "roots");
+const tmpDir = join(base, "tmp");
+mkdirSync(roots);
+mkdirSync(tmpDir);
+const OPTIONS: FetchOptions = { mediaRoots: [roots], tmpDir, maxBytes: 1000, timeoutMs: 10_000, allowPrivateAddresses: true };
+const BODY = "the media's bytes";
+const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
+
+type Answer = (response: ServerResponse, request: IncomingMessage) => void;
+const redirectTo = (location: string): Answer => {
+  return (response) => response.writeHead(302, { location }).end();
+};
+
+/** Each lies in its own way. */
+const ANSWERS: Record<string, Answer> = {
+  "/good": (response) => response.end(BODY),
+  "/echo-encoding": (response, request) => response.end(String(request.headers["accept-encoding"])),
+  "/drip": (response) => {
+    const timer = setInterval(() => response.write("x"), 20);
+    response.on("close", () => clearInterval(timer));
+  },
+  "/stall": (response) => response.writeHead(200, { "content-length": "100" }).write("x"),
+  "/silent": () => {},
+  "/short": (response) => {
+    response.writeHead(200, { "content-length": "100" }).write("only this", () => response.destroy());
+  },
+  "/reset": (response) => response.destroy(),
+  "/announces-too-much": (response) => response.writeHead(200, { "content-length": "1001" }).write("x"),
+  "/sends-too-much": (response) => {
+    for (let i = 0; i < 200; i++) response.write("0123456789");
+  },
+  "/compressed": (response) => response.writeHead(200, { "content-encoding": "gzip" }).end(BODY),
+  "/hop": redirectTo("/good"),
+  "/loop": redirectTo("/loop"),
+  "/to-file": redirectTo("file:///etc/hostname"),
+  "/to-credentials": redirectTo("http://user:secret@example.org/"),
+};
+
+let server: Server;
+let origin = "";
+
+beforeAll(async () => {
+  server = createServer((request, response) => {
+    const path = request.url!.split("?")[0];
+    const status = /^\/status\/(\d+)$/.exec(path);
+    if (status) response.writeHead(Number(status[1])).end("no");
+    else ANSWERS[path](response, request);
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+});
+
+afterAll(() => {
+  server.closeAllConnections();
+  server.close();
+});
+
+const get = (path: string, options: Partial<FetchOptions> = {}, signal = never) =>
+  fetchMedia({ url: `${origin}${path}?token=secret` }, { ...OPTIONS, ...options }, signal);
+
+/** The error of a download, after checking that it left no file and tells no secret. */
+async function failure(fetched: Promise<unknown>): Promise<Error> {
+  const error = await fetched.then(
+    () => new Error("it was fetched"),
+    (e: Error) => e,
+  );
+  expect(readdirSync(tmpDir)).toEqual([]);
+  expect(error.message).not.toContain("secret");
+  return error;
+}
+
+describe("a download", () => {
+  test("is a private copy with its digest, until it is disposed of, twice if you like", async () => {
+    const file = await get("/good");
+    expect(readFileSync(file.path, "utf8")).toBe(BODY);
+    expect(file).toMatchObject({ sha256: sha256(BODY), bytes: BODY.length });
+    expect(statSync(dirname(file.path)).mode & 0o777).toBe(0o700);
+    await file.dispose();
+    await file.dispose();
+    expect(existsSync(dirname(file.path))).toBe(false);
+  });
+
+  test("asks for the bytes as they are", async () => {
+    const file = await get("/echo-encoding");
+    expect(readFileSync(file.path, "utf8")).toBe("identity");
+    await file.dispose();
+  });
+
+  test("follows a redirect", async () => {
+    const file = await get("/hop");
+    expect(file.sha256).toBe(sha256(BODY));
+    await file.dispose();
+  });
+
+  test.each([401, 403, 404, 410, 451, 400, 204])("%i is unscannable", async (status) => {
+    const error = await failure(get(`/status/${status}`));
+    expect(error).toBeInstanceOf(UnscannableError);
+    expect(error.message).toContain(`127.0.0.1 answered ${status}`);
+  });
+
+  test.each([408, 425, 429, 500, 502, 503])("%i is worth another try", async (status) => {
+    expect(await failure(get(`/status/${status}`))).toBeInstanceOf(TransientError);
+  });
+
+  test.each([
+    ["/short", {}, "could not be fetched from 127.0.0.1"],
+    ["/reset", {}, "could not be fetched from 127.0.0.1"],
+    ["/drip", { timeoutMs: 300 }, "127.0.0.1 did not deliver the file within"],
+    ["/silent", { timeoutMs: 300 }, "127.0.0.1 did not deliver the file within"],
+    ["/stall", { stallMs: 300 }, "could not be fetched from 127.0.0.1"],
+  ])("%s is worth another try", async (path, options, message) => {
+    const error = await failure(get(path, options));
+    expect(error).toBeInstanceOf(TransientError);
+    expect(error.message).toContain(message);
+  });
+
+  test.each([
+    ["/announces-too-much", "larger than the limit of 1000 bytes"],
+    ["/sends-too-much", "larger than the limit of 1000 bytes"],
+    ["/compressed", "compressed"],
+    ["/loop", "redirects more than 5 times"],
+  ])("%s is unscannable", async (path, message) => {
+    const error = await failure(get(path));
+    expect(error).toBeInstanceOf(UnscannableError);
+    expect(error.message).toContain(message);
+  });
+
+  test("a host that does not answer is worth another try", async () => {
+    expect(await failure(fetchMedia({ url: "http://127.0.0.1:1/" }, OPTIONS, never))).toBeInstanceOf(TransientError);
+  });
+
+  test.each(["/to-file", "/to-credentials"])("%s is refused", async (path) => {
+    expect(await failure(get(path))).toBeInstanceOf(InvalidSubmissionError);
+  });
+
+  test("an abort throws its reason", async () => {
+    const abort = new AbortController();
+    server.once("request", () => abort.abort(new Error("enough")));
+    expect((await failure(get("/drip", {}, abort.signal))).message).toBe("enough");
+  });
+});
+
+describe("addresses", () => {
+  test.each(["not a url", "ftp://example.org/a", "file:///etc/hostname", "http://user:secret@example.org/"])(
+    "%s is refused",
+    async (url) => {
+      const error = await failure(fetchMedia({ url }, OPTIONS, never));
+      expect(error).toBeInstanceOf(InvalidSubmissionError);
+      expect(error.message).toMatch(/^media\.url: /);
+    },
+  );
+
+  test.each(["127.0.0.1", "localhost", "[::1]", "2130706433", "0x7f.1", "[::ffff:127.0.0.1]", "169.254.169.254", "0.0.0.0"])(
+    "http://%s is inside a private network",
+    async (host) => {
+      const { port } = new URL(origin);
+      const url = `http://${host}:${port}/good`;
+      const error = await failure(fetchMedia({ url }, { ...OPTIONS, allowPrivateAddresses: false }, never));
+      expect(error).toBeInstanceOf(InvalidSubmissionError);
+      expect(error.message).toContain("inside a private network");
+    },
+  );
+
+  test.each([
+    ["93.184.216.34", true],
+    ["2606:4700::1111", true],
+    ["10.1.2.3", false],
+    ["172.20.0.1", false],
+    ["192.168.1.1", false],
+    ["100.64.0.1", false],
+    ["224.0.0.1", false],
+    ["255.255.255.255", false],
+    ["fe80::1", false],
+    ["fd00::1", false],
+    ["::ffff:10.0.0.1", false],
+    ["::10.0.0.1", false],
+    ["64:ff9b::a00:1", false],
+    ["64:ff9b:1::a00:1", false],
+    ["2002:a00:1::", false],
+    ["2001:0:1:2::", false],
+    ["nonsense", false],
+  ])("%s is public: %s", (address, isPublic) => {
+    expect(isPublicAddress(address)).toBe(isPublic);
+  });
+});
+
+describe("a local file", () => {
+  const path = join(roots, "a.mp4");
+  writeFileSync(path, BODY);
+  writeFileSync(join(base, "outside.mp4"), BODY);
+  const open = (of: string, options: Partial<FetchOptions> = {}) => fetchMedia({ path: of }, { ...OPTIONS, ...options }, never);
+
+  test("is used where it lies and outlives dispose", async () => {
+    const file = await open(path);
+    expect(file).toMatchObject({ path, sha256: sha256(BODY), bytes: BODY.length });
+    await file.dispose();
+    expect(existsSync(path)).toBe(true);
+  });
+
+  test("may be reached through a root that is a link", async () => {
+    const link = join(base, "link-to-roots");
+    symlinkSync(roots, link);
+    expect((await open(join(link, "a.mp4"), { mediaRoots: [link] })).path).toBe(path);
+  });
+
+  test.each([
+    ["outside", () => join(base, "outside.mp4")],
+    ["climbing out", () => `${roots}/../outside.mp4`],
+    ["outside and missing", () => join(base, "nothing.mp4")],
+    ["a link that leads out", () => (symlinkSync(join(base, "outside.mp4"), join(roots, "link.mp4")), join(roots, "link.mp4"))],
+    ["a root itself", () => roots],
+  ])("%s is refused, saying what to do", async (_, of) => {
+    const error = await failure(open(of()));
+    expect(error).toBeInstanceOf(InvalidSubmissionError);
+    expect(error.message).toMatch(/^media\.path: .*MEDIA_ROOTS$/);
+  });
+
+  test("a folder is refused", async () => {
+    mkdirSync(join(roots, "folder"));
+    await expect(open(join(roots, "folder"))).rejects.toThrow("media.path: is not a file");
+  });
+
+  test("missing or too large is unscannable", async () => {
+    await expect(open(join(roots, "nothing.mp4"))).rejects.toThrow(UnscannableError);
+    await expect(open(path, { maxBytes: 3 })).rejects.toThrow("larger than the limit of 3 bytes");
+  });
+});
