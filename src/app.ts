@@ -3,20 +3,22 @@ import { markLookedBack, pastSubmissions, pendingLookBack, recordLookBack } from
 import { type CaseworkSettings, earlierOutcome, recordScan } from "./casework/record.js";
 import type { Config } from "./config.js";
 import { ALGORITHM } from "./fingerprint/fingerprint-frame.js";
+import { PATCH_ALGORITHM } from "./fingerprint/patches.js";
 import { holdIndexStill } from "./hash-index/lock.js";
-import { lookup, newestReference } from "./hash-index/lookup.js";
+import { lookup, newestReference, summaries } from "./hash-index/lookup.js";
+import { lookupPatches, patchesOfReference } from "./hash-index/patches.js";
 import { addReference } from "./hash-index/references.js";
 import { fetchMedia } from "./media/fetch-media.js";
 import { findFfmpeg } from "./media/find-ffmpeg.js";
 import { readFrames } from "./media/frames.js";
 import { probeMedia } from "./media/probe.js";
-import type { MediaSource, Reading } from "./model.js";
-import { type Database, openDatabase } from "./platform/database.js";
+import type { Found, MediaSource, Reading } from "./model.js";
+import { type Database, type Db, openDatabase } from "./platform/database.js";
 import type { Log } from "./platform/log.js";
 import { migrate } from "./platform/migrate.js";
 import { createQueues, type Queues } from "./platform/queues.js";
 import { readVersion } from "./platform/version.js";
-import { readFingerprints, SAMPLES_PER_SECOND } from "./read-fingerprints.js";
+import { readFingerprints } from "./read-fingerprints.js";
 import { lookBack, type RegisterSteps } from "./register.js";
 import type { ScanSteps } from "./scan.js";
 import { POLICY } from "./verdict/policy.js";
@@ -67,14 +69,22 @@ function scanStepsOf(config: Config, { pool }: Database, log: Log): ScanSteps<Po
   return {
     earlierOutcome: (submission) => earlierOutcome(pool, submission),
     read: reader(config, log),
-    lookup: (queries) => lookup(pool, queries, ALGORITHM, POLICY.withinBits),
-    lookupIfChanged: async (tx, queries, seenSeq) => {
+    lookup: (reading) => lookupAll(pool, reading),
+    lookupIfChanged: async (tx, reading, seenSeq) => {
       await holdIndexStill(tx);
-      return (await newestReference(tx)) === seenSeq ? undefined : lookup(tx, queries, ALGORITHM, POLICY.withinBits);
+      return (await newestReference(tx)) === seenSeq ? undefined : lookupAll(tx, reading);
     },
     record: (submission, settle) => recordScan(pool, submission, caseworkSettings(config), settle),
     policy: POLICY,
   };
+}
+
+/** Whole pictures and parts of them. */
+async function lookupAll(db: Db, { fingerprints, patchSets }: Reading): Promise<Found> {
+  const found = await lookup(db, fingerprints, ALGORITHM, POLICY.withinBits);
+  const patchHits = await lookupPatches(db, patchSets, PATCH_ALGORITHM);
+  const unknown = [...new Set(patchHits.map((h) => h.referenceId))].filter((id) => !found.references.has(id));
+  return { ...found, patchHits, references: new Map([...found.references, ...(await summaries(db, unknown))]) };
 }
 
 function registerStepsOf(config: Config, { pool }: Database, log: Log): RegisterSteps {
@@ -107,14 +117,13 @@ function reader(config: Config, log: Log): (media: MediaSource, signal: AbortSig
     const ffmpeg = await findFfmpeg(config);
     const options = {
       ...limits,
-      sampling: { mode: "every" as const, framesPerSecond: SAMPLES_PER_SECOND },
       onWarning: (text: string) => log.debug(text),
     };
     return readFingerprints(
       {
         fetch: (source) => fetchMedia(source, fetching, signal),
         probe: (file) => probeMedia(file, ffmpeg, limits, signal),
-        frames: (file, probe) => readFrames(file, probe, ffmpeg, options, signal),
+        frames: (file, probe, sampling) => readFrames(file, probe, ffmpeg, { ...options, sampling }, signal),
       },
       media,
     );
@@ -126,7 +135,8 @@ async function resumeLookBacks(database: Database, steps: RegisterSteps, signal:
   for (;;) {
     const pending = await pendingLookBack(database.pool);
     if (!pending) return resumed;
-    await lookBack(steps, pending.reference, pending.fingerprints, signal);
+    const patches = await patchesOfReference(database.pool, pending.reference.id);
+    await lookBack(steps, pending.reference, { fingerprints: pending.fingerprints, patches }, signal);
     resumed++;
   }
 }

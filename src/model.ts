@@ -17,7 +17,7 @@ export type MediaKind = "image" | "video";
 export type MediaSource =
   | { url: string }
   | { path: string }
-  | { sha256: string; kind: MediaKind; durationMs: number; fingerprints: Fingerprint[] };
+  | { sha256: string; kind: MediaKind; durationMs: number; fingerprints: Fingerprint[]; patchSets: PatchSet[] };
 
 /** Who put the media online, as the platform names them. */
 export interface Uploader {
@@ -92,6 +92,26 @@ export interface Query extends Fingerprint {
   views: View[];
 }
 
+/**
+ * A part of a picture that is found again when the picture is cropped, partly covered, or shrunk into another. Place and size are in
+ * shares of the picture's longer side, `hash` has 128 bits.
+ */
+export interface Patch {
+  x: number;
+  y: number;
+  side: number;
+  hash: Hash;
+}
+
+/** The patches of one picture, strongest first. `width` is the picture's, in shares of its longer side. */
+export interface PatchSet {
+  algorithm: string;
+  atMs: number;
+  untilMs: number;
+  width: number;
+  patches: Patch[];
+}
+
 /** Everything the scan or a registration learns from the bytes of one file. */
 export interface Reading {
   sha256: string;
@@ -99,6 +119,7 @@ export interface Reading {
   kind: MediaKind;
   durationMs: number;
   fingerprints: Query[];
+  patchSets: PatchSet[];
   /** Frames decoded, and how many of them were too flat or dark to use. */
   framesRead: number;
   framesUnusable: number;
@@ -118,6 +139,22 @@ export interface Hit {
   /** Hamming distances, of 256 bits. */
   pdqDistance: number;
   blockhashDistance: number;
+}
+
+/** One patch of a submission near one patch of a reference. */
+export interface PatchHit {
+  /** Position in the submission's `PatchSet[]`, and of the patch in that set. */
+  query: number;
+  patch: number;
+  /** Whether it is the mirrored submission that looks like the reference. */
+  mirrored: boolean;
+  referenceId: string;
+  referenceAtMs: number;
+  referenceUntilMs: number;
+  /** Of the reference's patch; `id` tells it from the reference's others. */
+  known: { id: string; x: number; y: number; side: number };
+  /** Hamming distance, of 128 bits. */
+  distance: number;
 }
 
 /** What a lookup knows of a reference that was hit. */
@@ -149,6 +186,7 @@ export interface Transform {
 /** What a lookup found. `seenSeq` is the newest reference it could have seen. */
 export interface Found {
   hits: Hit[];
+  patchHits: PatchHit[];
   references: Map<string, ReferenceSummary>;
   seenSeq: string;
 }

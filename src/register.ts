@@ -1,10 +1,12 @@
 import { UnscannableError } from "./errors.js";
 import { hitsAgainst } from "./fingerprint/hits-against.js";
+import { type KnownPatch, knownPatches, patchHits, patchTable } from "./fingerprint/patch-hits.js";
 import type {
   Fingerprint,
   MediaKind,
   MediaSource,
   NewReference,
+  PatchSet,
   Query,
   Reading,
   ReferenceSummary,
@@ -22,6 +24,7 @@ export interface PastSubmission {
   kind: MediaKind;
   durationMs: number;
   fingerprints: Fingerprint[];
+  patchSets: PatchSet[];
 }
 
 /** The I/O of a registration, handed in by main. */
@@ -60,7 +63,14 @@ export async function register(
     throw new UnscannableError(`none of its ${reading.framesRead} pictures has enough detail to be recognised again`);
   }
   const registered = await steps.add(reference, reading);
-  const earlierUploads = registered.repeated ? 0 : await lookBack(steps, registered, reading.fingerprints, signal);
+  const earlierUploads = registered.repeated
+    ? 0
+    : await lookBack(
+        steps,
+        registered,
+        { fingerprints: reading.fingerprints, patches: knownPatches(registered.id, reading.patchSets) },
+        signal,
+      );
   return { reference: registered, reading, earlierUploads };
 }
 
@@ -68,17 +78,19 @@ export async function register(
 export async function lookBack(
   steps: Pick<RegisterSteps, "past" | "recordLookBack" | "lookedBack" | "policy">,
   reference: ReferenceSummary,
-  queries: Query[],
+  known: { fingerprints: Query[]; patches: KnownPatch[] },
   signal: AbortSignal,
 ): Promise<number> {
   let raised = 0;
   for await (const past of steps.past()) {
     signal.throwIfAborted();
-    const hits = hitsAgainst(past.fingerprints, reference.id, queries, steps.policy.withinBits);
-    if (hits.length === 0) continue;
+    const hits = hitsAgainst(past.fingerprints, reference.id, known.fingerprints, steps.policy.withinBits);
+    const parts = patchHits(patchTable(past.patchSets), known.patches);
+    if (hits.length === 0 && parts.length === 0) continue;
     const judged = { ...past, framesRead: past.fingerprints.length, framesUnusable: 0 };
-    const verdict = decide(judged, { hits, references: new Map([[reference.id, reference]]) }, steps.policy);
-    if (await steps.recordLookBack(past, verdict, reference)) raised++;
+    const verdict = decide(judged, { hits, patchHits: parts, references: new Map([[reference.id, reference]]) }, steps.policy);
+    if (verdict.kind !== "match" && verdict.kind !== "review") continue;
+    if (verdict.matches.length > 0 && (await steps.recordLookBack(past, verdict, reference))) raised++;
   }
   await steps.lookedBack(reference.id);
   return raised;

@@ -1,5 +1,5 @@
 import { UnscannableError } from "./errors.js";
-import type { Found, MediaSource, Outcome, Query, Reading, Submission, Verdict } from "./model.js";
+import type { Found, MediaSource, Outcome, Reading, Submission, Verdict } from "./model.js";
 import { decide, unscannable } from "./verdict/decide.js";
 import type { Policy } from "./verdict/policy.js";
 
@@ -8,9 +8,9 @@ export interface ScanSteps<Tx> {
   /** What an earlier run recorded for the same submission. */
   earlierOutcome(submission: Submission): Promise<Outcome | undefined>;
   read(media: MediaSource, signal: AbortSignal): Promise<Reading>;
-  lookup(queries: Query[]): Promise<Found>;
+  lookup(reading: Reading): Promise<Found>;
   /** Looks again, inside the recording transaction, if references have come in since `seenSeq`. */
-  lookupIfChanged(tx: Tx, queries: Query[], seenSeq: string): Promise<Found | undefined>;
+  lookupIfChanged(tx: Tx, reading: Reading, seenSeq: string): Promise<Found | undefined>;
   record(submission: Submission, settle: (tx: Tx) => Promise<{ reading?: Reading; verdict: Verdict }>): Promise<Outcome>;
   policy: Policy;
 }
@@ -37,10 +37,10 @@ export async function scan<Tx>(steps: ScanSteps<Tx>, submission: Submission, sig
   const reading = await readOrFailure(steps, submission.media, signal);
   if (reading instanceof UnscannableError) return recordUnscannable(steps, submission, reading);
 
-  const found = await steps.lookup(reading.fingerprints);
+  const found = await steps.lookup(reading);
   const verdict = decide(reading, found, steps.policy);
   const outcome = await steps.record(submission, async (tx) => {
-    const newer = await steps.lookupIfChanged(tx, reading.fingerprints, found.seenSeq);
+    const newer = await steps.lookupIfChanged(tx, reading, found.seenSeq);
     return { reading, verdict: newer ? decide(reading, newer, steps.policy) : verdict };
   });
   return { outcome, reading };

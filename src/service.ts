@@ -1,5 +1,6 @@
 import { constants } from "node:fs";
 import { access } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { App } from "./app.js";
 import type { Role } from "./config.js";
 import { runRelay } from "./delivery/relay.js";
@@ -29,6 +30,8 @@ export interface Service {
  */
 export async function startService(app: App, roles: Role[]): Promise<Service> {
   const draining = new AbortController();
+  // The relay stops last: what the workers record while they drain is still delivered.
+  const drained = new AbortController();
   const killing = new AbortController();
   const metrics = createMetrics(metricSources(app));
   const web = roles.includes("web")
@@ -45,7 +48,7 @@ export async function startService(app: App, roles: Role[]): Promise<Service> {
     : undefined;
   const relay = roles.includes("relay")
     ? Promise.all([
-        runRelay(app.database.pool, app.database.connectionString, app.queues, app.log, draining.signal),
+        runRelay(app.database.pool, app.database.connectionString, app.queues, app.log, drained.signal),
         keepHouse(app, draining.signal),
       ])
     : undefined;
@@ -55,7 +58,9 @@ export async function startService(app: App, roles: Role[]): Promise<Service> {
     stop: async () => {
       draining.abort(new Error("the service is stopping"));
       const grace = setTimeout(() => killing.abort(new Error("the service is stopping")), app.config.shutdownGraceMs);
-      await Promise.allSettled([worker?.close(), relay]);
+      await worker?.close();
+      drained.abort(new Error("the service is stopping"));
+      await relay;
       clearTimeout(grace);
       await web?.close();
     },
@@ -139,9 +144,6 @@ async function keepHouse(app: App, stopping: AbortSignal): Promise<void> {
     } catch (err) {
       if (!stopping.aborted) app.log.warn({ err }, "housekeeping failed; trying again");
     }
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, HOUSEKEEPING_MS);
-      stopping.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
-    });
+    await sleep(HOUSEKEEPING_MS, undefined, { signal: stopping }).catch(() => {});
   }
 }

@@ -38,10 +38,10 @@ function piece(minute: number, innocents: string[], path: string): Promise<void>
   return runFfmpeg([...inputs, "-filter_complex", graph, "-map", "[out]", "-frames:v", "900", ...haystackEncoding, path]);
 }
 
-/** Ten one-minute pieces of innocent video, made once per cache folder and set of innocents. */
-export async function makeHaystack(cacheDir: string, innocents: string[]): Promise<string[]> {
+/** One-minute pieces of innocent video, made once per cache folder and set of innocents. */
+export async function makeHaystack(cacheDir: string, innocents: string[], minutes = 10): Promise<string[]> {
   const pieces: string[] = [];
-  for (let minute = 0; minute < 10; minute++) {
+  for (let minute = 0; minute < minutes; minute++) {
     pieces.push(await cached(cacheDir, ".mp4", ["haystack", 1, minute, innocents], (path) => piece(minute, innocents, path)));
   }
   return pieces;

@@ -1,4 +1,7 @@
 import type { Corpus } from "./corpus.js";
+import { type Confusable, newsClip, otherShot, sameMemeTemplate, sameSting, variations } from "./innocents/confusable.js";
+import { drawnInnocents } from "./innocents/drawn.js";
+import { twoShots } from "./innocents/shots.js";
 import type { InnocentFile, KnownFile, Media } from "./types.js";
 
 export interface InnocentOptions {
@@ -14,9 +17,35 @@ export interface HardInnocents {
   innocents: InnocentFile[];
 }
 
-export async function prepareInnocents({ corpus }: InnocentOptions): Promise<HardInnocents> {
-  return {
-    known: [],
-    innocents: corpus.innocent.map(({ name, path, kind, durationMs }) => ({ name, path, kind, durationMs, category: "corpus" })),
-  };
+/** The corpus's own innocents, drawn ones, and pairs made to be confused. All are files in the cache folder; deterministic. */
+export async function prepareInnocents({ corpus, known, cacheDir, onProgress }: InnocentOptions): Promise<HardInnocents> {
+  onProgress?.("making innocents");
+  const confusables: Confusable[] = [];
+  const whole: Media[] = [];
+  for (const media of corpus.innocent) {
+    const shots = media.kind === "video" ? await twoShots(media) : undefined;
+    // A film of which one shot becomes known is no innocent any more, and no ingredient of one.
+    if (shots) confusables.push(await otherShot(cacheDir, media, shots));
+    else whole.push(media);
+  }
+  const innocents = [...whole.map(asItIs), ...(await drawnInnocents(cacheDir))];
+  for (const media of whole) innocents.push(...(await variations(cacheDir, media)));
+  const [knownVideos, knownImages] = [ofKind(known, "video"), ofKind(known, "image")];
+  const [videos, images] = [ofKind(whole, "video"), ofKind(whole, "image")];
+  for (const [i, video] of videos.entries()) {
+    if (knownVideos.length > 0) confusables.push(await sameSting(cacheDir, knownVideos[i % knownVideos.length], video));
+  }
+  for (const [i, image] of images.entries()) {
+    if (knownImages.length > 0) confusables.push(await sameMemeTemplate(cacheDir, knownImages[i % knownImages.length], image));
+  }
+  if (videos.length > 0) for (const video of knownVideos) innocents.push(await newsClip(cacheDir, video, videos));
+  return { known: confusables.map((c) => c.known), innocents: [...innocents, ...confusables.map((c) => c.innocent)] };
+}
+
+function asItIs({ name, path, kind, durationMs }: Media): InnocentFile {
+  return { name, category: "corpus", path, kind, durationMs };
+}
+
+function ofKind(media: Media[], kind: Media["kind"]): Media[] {
+  return media.filter((m) => m.kind === kind);
 }

@@ -6,7 +6,7 @@ import { BASELINES } from "./baselines.js";
 import { buildAttacked, toJob } from "./build-job.js";
 import { loadCorpus } from "./corpus.js";
 import { prepareInnocents } from "./innocents.js";
-import type { MassScore } from "./mass-innocents.js";
+import { type MassScore, scoreMass } from "./mass-innocents.js";
 import { type Report, textReport, writeReport } from "./report.js";
 import { type Score, score } from "./scorer.js";
 import type { Detector, Split } from "./types.js";
@@ -23,6 +23,9 @@ export interface QualityBenchOptions {
   limit?: number;
   /** Leave out the generated innocents ("none") or the mass tests ("files"); "all" by default. */
   innocents?: "none" | "files" | "all";
+  /** Size of the mass tests: 20 hours and 2,000 pairs by default. */
+  massHours?: number;
+  massPairs?: number;
   /** Folder for report.md, recall.svg and outcomes.json. */
   out?: string;
   cache?: string;
@@ -64,6 +67,15 @@ export async function runQualityBench(
     const detector = await create();
     try {
       scores.push(await score(detector, { ...toJob(known, attacked, hard.known, hard.innocents), onProgress }));
+      if (level === "all")
+        mass.push(
+          ...(await scoreMass(detector, {
+            innocents: corpus.innocent,
+            hours: options.massHours,
+            pairs: options.massPairs,
+            onProgress,
+          })),
+        );
     } finally {
       await detector.close?.();
     }

@@ -18,6 +18,8 @@ export interface AttackMaterial {
   second: Media;
   innocentVideos: string[];
   innocentImages: string[];
+  /** Length of the film that the excerpt is buried in; 10 unless a test wants less. */
+  haystackMinutes?: number;
 }
 
 function contextFor(known: Media, material: AttackMaterial): AttackContext {
@@ -36,7 +38,7 @@ function contextFor(known: Media, material: AttackMaterial): AttackContext {
     clipMs: Math.min(known.durationMs, LONGEST_CLIP_MS),
     cacheDir,
     asset: (name, w = width, h = height) => asset(cacheDir, name, w, h),
-    haystack: () => makeHaystack(cacheDir, innocentVideos),
+    haystack: () => makeHaystack(cacheDir, innocentVideos, material.haystackMinutes),
   };
 }
 

@@ -65,11 +65,11 @@ function fraction(x: number, a: number, b: number): number {
 const nonZero = (value: number, tiny: number) => (Math.abs(value) < tiny ? tiny : value);
 
 const LANCZOS = [
-  76.18009172947146, -86.50532032941677, 24.01409824083091, -1.231739572450155, 0.001208650973866179, -0.000005395239384953,
+  76.1800917294715, -86.5053203294168, 24.0140982408309, -1.23173957245015, 0.00120865097386618, -0.000005395239384953,
 ];
 
 function logGamma(x: number): number {
   const t = x + 5.5 - (x + 0.5) * Math.log(x + 5.5);
   const sum = LANCZOS.reduce((total, coefficient, i) => total + coefficient / (x + 1 + i), 1.000000000190015);
-  return -t + Math.log((2.5066282746310005 * sum) / x);
+  return -t + Math.log((Math.sqrt(2 * Math.PI) * sum) / x);
 }

@@ -9,7 +9,11 @@ export function contentOf(submission: Submission): Record<string, unknown> {
   const digest = createHash("sha256");
   for (const f of media.fingerprints)
     digest.update(`${f.algorithm} ${f.variant} ${f.atMs} ${hashToHex(f.pdq)} ${hashToHex(f.blockhash)}\n`);
-  return canonical({ media: { ...media, fingerprints: digest.digest("hex") }, ...rest }) as Record<string, unknown>;
+  for (const { atMs, patches } of media.patchSets) for (const { hash } of patches) digest.update(`${atMs} ${hashToHex(hash)}\n`);
+  return canonical({ media: { ...media, patchSets: undefined, fingerprints: digest.digest("hex") }, ...rest }) as Record<
+    string,
+    unknown
+  >;
 }
 
 /** SHA-256 of {@link contentOf}, whatever the order of keys. */

@@ -1,8 +1,10 @@
 import type { Pool } from "pg";
+import { unpackPatchSets } from "../fingerprint/pack-patches.js";
 import {
   DIHEDRALS,
   type Fingerprint,
   type MediaKind,
+  type PatchSet,
   type Query,
   type ReferenceSummary,
   type Submission,
@@ -18,6 +20,7 @@ export interface StoredSubmission {
   kind: MediaKind;
   durationMs: number;
   fingerprints: Fingerprint[];
+  patchSets: PatchSet[];
 }
 
 /** Submissions held in memory at a time. */
@@ -37,6 +40,7 @@ interface Row {
   quality: number[];
   pdq: Buffer;
   blockhash: Buffer;
+  patches: Buffer;
 }
 
 /** Every submission whose fingerprints of this algorithm are still kept, oldest first, a page at a time. */
@@ -45,7 +49,7 @@ export async function* pastSubmissions(pool: Pool, algorithm: string): AsyncGene
   for (;;) {
     const { rows } = await pool.query<Row>(
       `select s.seq, s.id, s.content, encode(s.media_sha256, 'hex') as sha256, s.kind, s.duration_ms as "durationMs",
-              f.algorithm, f.variants, f.at_ms as "atMs", f.until_ms as "untilMs", f.quality, f.pdq, f.blockhash
+              f.algorithm, f.variants, f.at_ms as "atMs", f.until_ms as "untilMs", f.quality, f.pdq, f.blockhash, f.patches
        from submission s
        join submission_fingerprint f on f.submission_id = s.id
        where s.seq > $1 and f.algorithm = $2 and f.expires_at > now()
@@ -75,6 +79,7 @@ function storedSubmission(row: Row): StoredSubmission {
     kind: row.kind,
     durationMs: Number(row.durationMs),
     fingerprints,
+    patchSets: unpackPatchSets(row.patches),
   };
 }
 

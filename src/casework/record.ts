@@ -1,7 +1,9 @@
 import { randomUUID } from "node:crypto";
 import type { Pool, PoolClient } from "pg";
 import { InvalidSubmissionError } from "../errors.js";
-import { type Fingerprint, type Match, type Outcome, type Reading, type Submission, VERDICTS, type Verdict } from "../model.js";
+import { keptFingerprints, keptPatchSets } from "../fingerprint/kept.js";
+import { packPatchSets } from "../fingerprint/pack-patches.js";
+import { type Match, type Outcome, type Reading, type Submission, VERDICTS, type Verdict } from "../model.js";
 import { type Db, transaction } from "../platform/database.js";
 import { contentOf, contentSha256, differences } from "./content.js";
 import { raiseAlert, requestTakedown } from "./outbox.js";
@@ -56,8 +58,7 @@ export async function recordScan(
   return transaction(pool, async (tx) => {
     const { reading, verdict } = await settle(tx);
     if (!(await insertSubmission(tx, submission, reading))) return (await earlierOutcome(tx, submission))!;
-    if (reading && reading.fingerprints.length > 0)
-      await insertFingerprints(tx, submission.id, reading.fingerprints, settings.retentionDays);
+    if (reading && reading.fingerprints.length > 0) await insertFingerprints(tx, submission.id, reading, settings.retentionDays);
     const verdictId = await insertVerdict(tx, submission.id, verdict, settings.toolVersion);
     await actOn(tx, { submission, verdict, verdictId: verdictId!, sha256: reading?.sha256, kind: alertKind(verdict), settings });
     return { ...(await outcomeOf(tx, submission.id)), repeated: false };
@@ -100,25 +101,22 @@ async function insertSubmission(tx: PoolClient, submission: Submission, reading:
       "url" in submission.media ? submission.media.url : null,
       submission.uploader?.id ?? null,
       submission.uploader?.url ?? null,
-      submission.reportedAt ?? null,
+      submission.reportedAt ? new Date(submission.reportedAt) : null,
       reading?.sha256 ?? null,
       reading?.kind ?? null,
-      reading?.durationMs ?? null,
+      reading ? Math.round(reading.durationMs) : null,
     ],
   );
   return rowCount === 1;
 }
 
-async function insertFingerprints(
-  tx: PoolClient,
-  submissionId: string,
-  fingerprints: Fingerprint[],
-  retentionDays: number,
-): Promise<void> {
+async function insertFingerprints(tx: PoolClient, submissionId: string, reading: Reading, retentionDays: number): Promise<void> {
+  const fingerprints = keptFingerprints(reading.fingerprints);
+  const patches = packPatchSets(keptPatchSets(reading.patchSets, reading.kind));
   const packed = (key: "pdq" | "blockhash") => Buffer.concat(fingerprints.map((f) => f[key]));
   await tx.query(
-    `insert into submission_fingerprint (submission_id, algorithm, variants, at_ms, until_ms, quality, pdq, blockhash, expires_at)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, now() + make_interval(days => $9))`,
+    `insert into submission_fingerprint (submission_id, algorithm, variants, at_ms, until_ms, quality, pdq, blockhash, patches, expires_at)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, now() + make_interval(days => $10))`,
     [
       submissionId,
       fingerprints[0].algorithm,
@@ -128,6 +126,7 @@ async function insertFingerprints(
       fingerprints.map((f) => Math.round(f.quality)),
       packed("pdq"),
       packed("blockhash"),
+      Buffer.from(patches),
       retentionDays,
     ],
   );

@@ -52,7 +52,7 @@ async function check(app: App, { media }: NamedMedia, signal: AbortSignal): Prom
   try {
     const reading = await app.readLocal(media, signal);
     const lookupFrom = performance.now();
-    const found = await app.scanSteps.lookup(reading.fingerprints);
+    const found = await app.scanSteps.lookup(reading);
     const alignFrom = performance.now();
     const verdict = decide(reading, found, POLICY);
     const timingsMs = { ...reading.timingsMs, lookup: alignFrom - lookupFrom, align: performance.now() - alignFrom };

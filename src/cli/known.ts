@@ -4,7 +4,7 @@ import { listReferences, retireReference } from "../hash-index/references.js";
 import { register } from "../register.js";
 import { clock } from "../verdict/explain.js";
 import { withApp } from "./open.js";
-import { complain, reasonOf, say, table, withProgress } from "./output.js";
+import { complain, oneLine, reasonOf, say, table, withProgress } from "./output.js";
 import type { SetExitCode } from "./program.js";
 import { namedMedia } from "./sources.js";
 
@@ -48,7 +48,7 @@ async function addAll(
       );
       const state = reference.repeated ? "was known already" : `registered, ${reference.fingerprintCount} fingerprints`;
       const found = earlierUploads > 0 ? `; ${earlierUploads} earlier upload${earlierUploads === 1 ? "" : "s"} of it found` : "";
-      say(`${reference.id}  ${reference.caseId}  ${reference.label}: ${state}${found}`);
+      say(`${reference.id}  ${reference.caseId}  ${oneLine(reference.label)}: ${state}${found}`);
     } catch (error) {
       signal.throwIfAborted();
       failed = true;

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from "commander";
 import { readVersion } from "../platform/version.js";
+import { benchCommand } from "./bench.js";
 import { checkCommand } from "./check.js";
 import { demoCommand } from "./demo.js";
 import { doctorCommand } from "./doctor.js";
@@ -27,6 +28,7 @@ export async function runCli(args: string[]): Promise<number> {
     submitCommand,
     statusCommand,
     checkCommand,
+    benchCommand,
     doctorCommand,
     migrateCommand,
   ];

@@ -3,12 +3,13 @@ import { realpath } from "node:fs/promises";
 import { sep } from "node:path";
 import { Command } from "commander";
 import type { App } from "../app.js";
+import { InvalidSubmissionError } from "../errors.js";
 import { hashToHex } from "../fingerprint/hash.js";
 import { createIntakeClient } from "../intake/client.js";
 import type { ScanJob } from "../intake/job.js";
 import type { Reading } from "../model.js";
 import { withApp } from "./open.js";
-import { complain, reasonOf, say, withProgress } from "./output.js";
+import { complain, oneLine, reasonOf, say, withProgress } from "./output.js";
 import type { SetExitCode } from "./program.js";
 import { type NamedMedia, namedMedia } from "./sources.js";
 
@@ -35,12 +36,12 @@ export const submitCommand = (setExitCode: SetExitCode): Command =>
         return setExitCode(2);
       }
       const media = await Promise.all(names.map(namedMedia));
-      if (await withApp((app, signal) => submitAll(app, media, options, signal))) setExitCode(1);
+      setExitCode(await withApp((app, signal) => submitAll(app, media, options, signal)));
     });
 
-async function submitAll(app: App, media: NamedMedia[], options: Options, signal: AbortSignal): Promise<boolean> {
+async function submitAll(app: App, media: NamedMedia[], options: Options, signal: AbortSignal): Promise<0 | 1 | 2> {
   const client = createIntakeClient(app.queues);
-  let failed = false;
+  let code: 0 | 1 | 2 = 0;
   await withProgress(media, "submitting", async (item) => {
     try {
       const submissionId = options.id ?? randomUUID();
@@ -55,17 +56,18 @@ async function submitAll(app: App, media: NamedMedia[], options: Options, signal
       });
       say(submissionId);
     } catch (error) {
-      failed = true;
+      signal.throwIfAborted();
+      code = error instanceof InvalidSubmissionError ? 2 : 1;
       complain(`${item.name}: ${reasonOf(error)}`);
     }
   });
-  return failed;
+  return code;
 }
 
 /** A file the service may not open is fingerprinted here, and only its hashes are sent. */
 async function mediaOf(app: App, { name, media }: NamedMedia, signal: AbortSignal): Promise<ScanJob["media"]> {
   if ("url" in media || (await isInside(media.path, app.config.mediaRoots))) return media;
-  process.stderr.write(`${name} is outside MEDIA_ROOTS: fingerprinted here, only its hashes are sent\n`);
+  process.stderr.write(`${oneLine(name)} is outside MEDIA_ROOTS: fingerprinted here, only its hashes are sent\n`);
   return hashesOnly(await app.readLocal(media, signal));
 }
 
@@ -84,6 +86,10 @@ function hashesOnly(reading: Reading): ScanJob["media"] {
       ...rest,
       pdq: hashToHex(pdq),
       blockhash: hashToHex(blockhash),
+    })),
+    patchSets: reading.patchSets.map((set) => ({
+      ...set,
+      patches: set.patches.map((patch) => ({ ...patch, hash: hashToHex(patch.hash) })),
     })),
   };
 }

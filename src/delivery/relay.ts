@@ -30,7 +30,7 @@ export async function deliverOutbox(pool: Pool, queues: Pick<Queues, "queue">): 
   });
 }
 
-/** Runs the relay until `stopping`: at once when something is written, every second in any case. */
+/** Runs the relay until `stopping`, when it delivers once more: at once when something is written, every second in any case. */
 export async function runRelay(
   pool: Pool,
   connectionString: string,
@@ -39,19 +39,24 @@ export async function runRelay(
   stopping: AbortSignal,
 ): Promise<void> {
   const bell = await listen(connectionString, log);
+  let away = false;
   try {
     while (!stopping.aborted) {
       try {
         const delivered = await deliverOutbox(pool, queues);
+        away = false;
         if (delivered > 0) log.debug({ delivered }, "outbox delivered");
         if (delivered === BATCH) continue;
         await bell.wait(POLL_MS, stopping);
       } catch (err) {
+        away = true;
         if (stopping.aborted) break;
         log.warn({ err }, "the outbox could not be delivered; trying again");
         await sleep(OUTAGE_MS, undefined, { signal: stopping }).catch(() => {});
       }
     }
+    if (!away)
+      await deliverOutbox(pool, queues).catch((err) => log.warn({ err }, "the outbox keeps some rows for the next start"));
   } finally {
     await bell.close();
   }
@@ -65,7 +70,7 @@ async function listen(
   let ring = () => {};
   let client: pg.Client | undefined;
   const connect = async () => {
-    const fresh = new pg.Client({ connectionString, application_name: "reupload-relay" });
+    const fresh = new pg.Client({ connectionString, application_name: "reupload-relay", connectionTimeoutMillis: 15_000 });
     fresh.on("notification", () => ring());
     fresh.on("error", () => {
       client = undefined;

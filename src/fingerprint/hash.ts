@@ -20,9 +20,9 @@ export function hashToHex(hash: Hash): string {
 
 const BITS_SET = Uint8Array.from({ length: 256 }, (_, byte) => byte.toString(2).replaceAll("0", "").length);
 
-/** The number of bits, 0-256, in which two hashes differ. */
+/** The number of bits in which two hashes of one length differ. */
 export function distance(a: Hash, b: Hash): number {
   let bits = 0;
-  for (let i = 0; i < 32; i++) bits += BITS_SET[a[i] ^ b[i]];
+  for (let i = 0; i < a.length; i++) bits += BITS_SET[a[i] ^ b[i]];
   return bits;
 }

@@ -30,10 +30,12 @@ interface Row {
  *
  * @throws RangeError when `withinBits` is beyond {@link MAX_WITHIN_BITS}.
  */
-export async function lookup(db: Db, queries: Query[], algorithm: string, withinBits: number): Promise<Found> {
+export async function lookup(db: Db, queries: Query[], algorithm: string, withinBits: number): Promise<Omit<Found, "patchHits">> {
   if (withinBits > MAX_WITHIN_BITS) throw new RangeError(`lookup is exact up to ${MAX_WITHIN_BITS} bits, not ${withinBits}`);
   const seenSeq = await newestReference(db);
-  const views = queries.flatMap((query, index) => query.views.map((view) => ({ index, ...view })));
+  const views = queries.flatMap((query, index) =>
+    query.algorithm === algorithm ? query.views.map((view) => ({ index, ...view })) : [],
+  );
   const hits: Hit[] = [];
   for (let from = 0; from < views.length; from += BATCH) {
     const batch = views.slice(from, from + BATCH);

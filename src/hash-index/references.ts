@@ -2,9 +2,11 @@ import { randomUUID } from "node:crypto";
 import type { Pool } from "pg";
 import { UsageError } from "../errors.js";
 import { hashToHex } from "../fingerprint/hash.js";
-import type { MediaKind, NewReference, Reading, Registered } from "../model.js";
+import { keptFingerprints, keptPatchSets } from "../fingerprint/kept.js";
+import type { MediaKind, NewReference, Query, Reading, Registered } from "../model.js";
 import { type Db, transaction } from "../platform/database.js";
 import { changeIndex } from "./lock.js";
+import { insertPatches } from "./patches.js";
 
 export interface ListedReference {
   id: string;
@@ -31,7 +33,8 @@ export async function addReference(
   return transaction(pool, async (tx) => {
     await changeIndex(tx);
     await tx.query(`insert into "case" (id) values ($1) on conflict do nothing`, [reference.caseId]);
-    const full = reading.fingerprints.filter((f) => f.variant === "full").length || reading.fingerprints.length;
+    const kept = keptFingerprints(reading.fingerprints);
+    const full = kept.filter((f) => f.variant === "full").length || kept.length;
     const inserted = await tx.query<{ id: string }>(
       `insert into reference (id, case_id, label, kind, sha256, duration_ms, algorithm, fingerprint_count, provenance, look_back_views)
        values ($1, $2, $3, $4, decode($5, 'hex'), $6, $7, $8, $9, $10)
@@ -43,14 +46,17 @@ export async function addReference(
         reference.label,
         reading.kind,
         reading.sha256,
-        reading.durationMs,
+        Math.round(reading.durationMs),
         algorithm,
         full,
         reference.provenance,
-        viewsOf(reading),
+        viewsOf(kept),
       ],
     );
-    if (inserted.rows.length > 0) await insertFingerprints(tx, inserted.rows[0].id, reading);
+    if (inserted.rows.length > 0) {
+      await insertFingerprints(tx, inserted.rows[0].id, kept);
+      await insertPatches(tx, inserted.rows[0].id, keptPatchSets(reading.patchSets, reading.kind));
+    }
     const { rows } = await tx.query<Registered & { durationMs: string }>(
       `select id, case_id as "caseId", label, kind, duration_ms as "durationMs", fingerprint_count as "fingerprintCount"
        from reference where case_id = $1 and sha256 = decode($2, 'hex') and algorithm = $3 and retired_at is null`,
@@ -60,10 +66,10 @@ export async function addReference(
   });
 }
 
-const viewsOf = ({ fingerprints }: Reading): Buffer =>
+const viewsOf = (fingerprints: Query[]): Buffer =>
   Buffer.concat(fingerprints.flatMap((f) => f.views.flatMap((v) => [v.pdq, v.blockhash])));
 
-async function insertFingerprints(tx: Db, referenceId: string, { fingerprints }: Reading): Promise<void> {
+async function insertFingerprints(tx: Db, referenceId: string, fingerprints: Query[]): Promise<void> {
   await tx.query(
     `with added as (
        insert into reference_fingerprint (reference_id, algorithm, variant, at_ms, until_ms, quality, pdq, blockhash)
@@ -118,6 +124,7 @@ export async function retireReference(pool: Pool, id: string): Promise<void> {
       "delete from reference_band where fingerprint_id in (select id from reference_fingerprint where reference_id = $1)",
       [id],
     );
+    await tx.query("delete from reference_patch where reference_id = $1", [id]);
     await tx.query("insert into audit_log (actor, act, subject) values ('cli', 'reference retired', $1)", [id]);
   });
 }

@@ -1,10 +1,16 @@
 import { z } from "zod";
 import { InvalidSubmissionError } from "../errors.js";
+import { ALGORITHM } from "../fingerprint/fingerprint-frame.js";
 import { hashFromHex } from "../fingerprint/hash.js";
+import { PATCH_ALGORITHM } from "../fingerprint/patches.js";
 import type { MediaSource, Submission } from "../model.js";
+import { isDeeperThan } from "./depth.js";
 
 /** A job larger than this (as JSON) is refused: about 100,000 fingerprints. */
 const MAX_JOB_CHARACTERS = 32 * 1024 * 1024;
+
+/** Objects inside objects; PostgreSQL and the stack give up much later. */
+const MAX_JOB_DEPTH = 32;
 
 const text = (max: number) =>
   z
@@ -15,21 +21,39 @@ const text = (max: number) =>
 const webUrl = text(8192).refine(isWebUrl, "must be an http or https address");
 const hex256 = z.string().regex(/^[0-9a-f]{64}$/, "must be 64 lower-case hexadecimal digits");
 
+const ms = z
+  .number()
+  .min(0)
+  .max(2 ** 31 - 1);
+
 const fingerprint = z.strictObject({
-  algorithm: text(64),
+  // Hashes of another algorithm would be compared with nothing, and look clear.
+  algorithm: text(64).refine((v) => v === ALGORITHM, `must be ${ALGORITHM}, the algorithm that references are hashed with`),
   variant: text(64).default("full"),
-  atMs: z
-    .number()
-    .min(0)
-    .max(2 ** 31 - 1),
-  untilMs: z
-    .number()
-    .min(0)
-    .max(2 ** 31 - 1)
-    .optional(),
+  atMs: ms,
+  untilMs: ms.optional(),
   pdq: hex256,
   blockhash: hex256,
   quality: z.number().min(0).max(100),
+});
+
+const share = z.number().min(0).max(4);
+
+const patchSet = z.strictObject({
+  algorithm: text(64).refine((v) => v === PATCH_ALGORITHM, `must be ${PATCH_ALGORITHM}`),
+  atMs: ms,
+  untilMs: ms,
+  width: share,
+  patches: z
+    .array(
+      z.strictObject({
+        x: share,
+        y: share,
+        side: share,
+        hash: z.string().regex(/^[0-9a-f]{32}$/, "must be 32 lower-case hexadecimal digits"),
+      }),
+    )
+    .max(255),
 });
 
 const media = z
@@ -44,6 +68,7 @@ const media = z
       .max(2 ** 31 - 1)
       .optional(),
     fingerprints: z.array(fingerprint).min(1).max(100_000).optional(),
+    patchSets: z.array(patchSet).max(100_000).optional(),
   })
   .refine(
     (m) => [m.url, m.path, m.fingerprints].filter((v) => v !== undefined).length === 1,
@@ -61,7 +86,10 @@ const job = z.strictObject({
   platform: text(128).optional(),
   pageUrl: webUrl.optional(),
   uploader: z.strictObject({ id: text(512).optional(), url: webUrl.optional() }).optional(),
-  reportedAt: z.iso.datetime({ offset: true }).optional(),
+  reportedAt: z.iso
+    .datetime({ offset: true, error: "must be a date and time as in 2026-11-24T10:00:00Z" })
+    .refine((v) => Date.parse(v) >= 0, "must be a date since 1970")
+    .optional(),
   priority: z.number().int().min(0).max(2_097_152).default(0),
   metadata: z.record(z.string(), z.unknown()).default({}),
 });
@@ -79,15 +107,24 @@ function isWebUrl(value: string): boolean {
  * @throws InvalidSubmissionError naming the first field that is wrong, as a dotted path, and what it must be.
  */
 export function parseJob(data: unknown): Submission {
+  if (isDeeperThan(data, MAX_JOB_DEPTH))
+    throw new InvalidSubmissionError("job", `is nested more than ${MAX_JOB_DEPTH} levels deep`);
   const size = JSON.stringify(data ?? null).length;
   if (size > MAX_JOB_CHARACTERS)
     throw new InvalidSubmissionError("job", `has ${size} characters; ${MAX_JOB_CHARACTERS} are allowed`);
   const parsed = job.safeParse(data);
   if (!parsed.success) throw invalid(parsed.error.issues[0]);
   const { submissionId, version: _, media, ...rest } = parsed.data;
-  if (/\\u0000/i.test(JSON.stringify(rest.metadata)))
-    throw new InvalidSubmissionError("metadata", "must not contain NUL characters");
+  if (!isStorable(rest.metadata))
+    throw new InvalidSubmissionError("metadata", "must not contain NUL characters or halves of surrogate pairs");
   return { id: submissionId, media: sourceOf(media), ...rest };
+}
+
+/** Whether PostgreSQL can keep every text in it, names included. */
+function isStorable(value: unknown): boolean {
+  if (typeof value === "string") return !value.includes("\u0000") && !/\p{Cs}/u.test(value);
+  if (typeof value !== "object" || value === null) return true;
+  return Object.entries(value).every(([key, part]) => isStorable(key) && isStorable(part));
 }
 
 function invalid(issue: z.core.$ZodIssue): InvalidSubmissionError {
@@ -108,6 +145,10 @@ function sourceOf(given: z.output<typeof media>): MediaSource {
       untilMs: Math.max(f.untilMs ?? f.atMs, f.atMs),
       pdq: hashFromHex(f.pdq),
       blockhash: hashFromHex(f.blockhash),
+    })),
+    patchSets: (given.patchSets ?? []).map((set) => ({
+      ...set,
+      patches: set.patches.map((patch) => ({ ...patch, hash: Buffer.from(patch.hash, "hex") })),
     })),
   };
 }

@@ -1,7 +1,10 @@
 import type { Db } from "../platform/database.js";
+import { isDeeperThan } from "./depth.js";
 
 /** The payload kept of a parked job, at most; a larger one is cut and kept as text. */
 const MAX_PAYLOAD_CHARACTERS = 65_536;
+
+const MAX_PAYLOAD_DEPTH = 256;
 
 export interface ParkedJob {
   queue: string;
@@ -20,25 +23,36 @@ export async function parkJob(
   const { submissionId } = (job.data ?? {}) as { submissionId?: unknown };
   await db.query(
     `insert into parked_job (queue, job_id, submission_id, field, reason, payload) values ($1, $2, $3, $4, $5, $6)
-     on conflict (queue, job_id) do update set reason = excluded.reason, field = excluded.field, parked_at = now()`,
+     on conflict (queue, job_id) do update set submission_id = excluded.submission_id, field = excluded.field,
+       reason = excluded.reason, payload = excluded.payload, parked_at = now()`,
     [
       job.queue,
-      job.jobId,
+      printable(job.jobId),
       typeof submissionId === "string" ? printable(submissionId).slice(0, 128) : null,
-      job.field ?? null,
-      printable(job.reason),
+      job.field === undefined ? null : printable(job.field).slice(0, 256),
+      printable(job.reason).slice(0, 4096),
       payloadOf(job.data),
     ],
   );
 }
 
-/** PostgreSQL stores no NUL characters. */
-const printable = (text: string): string => text.replaceAll("\u0000", "");
+/** PostgreSQL stores no NUL characters and no half characters. */
+const printable = (text: string): string => Buffer.from(text.replaceAll("\u0000", "")).toString();
 
 function payloadOf(data: unknown): string {
-  const json = JSON.stringify(data ?? null);
+  const json = jsonOf(data);
+  if (json === undefined) return JSON.stringify({ cut: "nested too deeply to be kept" });
   const storable = !/\\u0000|\\ud[89a-f]/i.test(json) && json.length <= MAX_PAYLOAD_CHARACTERS;
-  return storable ? json : JSON.stringify({ cut: json.slice(0, MAX_PAYLOAD_CHARACTERS).replaceAll("\\", "/") });
+  return storable ? json : JSON.stringify({ cut: printable(json.slice(0, MAX_PAYLOAD_CHARACTERS)).replaceAll("\\", "/") });
+}
+
+/** Undefined when it is nested deeper than the stack, or than PostgreSQL, can follow. */
+function jsonOf(data: unknown): string | undefined {
+  try {
+    return isDeeperThan(data, MAX_PAYLOAD_DEPTH) ? undefined : JSON.stringify(data ?? null);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Parked jobs, newest first, at most `limit`. */

@@ -19,12 +19,16 @@ export interface IntakeSteps {
 /** The longest wait between two attempts. */
 const MAX_BACKOFF_MS = 15 * 60_000;
 
+/** BullMQ keeps both counts in 32 bits. We count ourselves, so that the end of a job is always a recorded verdict. */
+const NEVER = 2 ** 31 - 1;
+
 const DAY_S = 86_400;
 
 /**
  * Takes `scan` jobs. How often a job is tried is decided here, not by whoever queued it: a transient failure waits
- * longer each time, and after `WORKER_ATTEMPTS` the submission becomes `unscannable`, for a person. A failure to
- * record (the database is away) never counts as the end: the job waits. Invalid jobs are parked.
+ * longer each time, and after `WORKER_ATTEMPTS` the submission becomes `unscannable`, for a person. So it does when
+ * its worker died more often than that. A failure to record (the database is away) never counts as the end: the job
+ * waits. Invalid jobs are parked.
  */
 export function startIntake(
   queues: Queues,
@@ -34,7 +38,13 @@ export function startIntake(
   stopping: AbortSignal,
 ): Worker {
   const process = async (job: Job<unknown, unknown, string>, token?: string) => {
+    // Whatever is thrown from here on, BullMQ's own bookkeeping included, the job comes back. Only parking ends it.
+    const delay = backoffMs(job.attemptsMade + 1, config.workerBackoffMs);
+    job.opts = { ...job.opts, attempts: NEVER, backoff: { type: "fixed", delay } };
     const submission = await parseOrPark(job, steps);
+    if (job.stalledCounter > config.workerAttempts) {
+      return giveUp(job, submission, new UnscannableError(`the program died ${job.stalledCounter} times while scanning it`));
+    }
     try {
       return await steps.scan(submission, AbortSignal.any([stopping, AbortSignal.timeout(config.scanTimeoutMs)]));
     } catch (error) {
@@ -44,34 +54,39 @@ export function startIntake(
 
   const afterFailure = async (job: Job, token: string | undefined, submission: Submission, error: unknown) => {
     if (error instanceof InvalidSubmissionError) return park(job, steps, error);
-    if (stopping.aborted) return wait(job, token, 0);
-    const attempt = job.attemptsStarted;
+    if (stopping.aborted) return handBack(job, token);
+    const attempt = job.attemptsMade + 1;
     const failure = failureOf(error, config);
     log.warn({ submissionId: submission.id, attempt, reason: failure.reason, err: error }, "scan failed");
-    if (attempt < config.workerAttempts) return wait(job, token, backoffMs(attempt, config.workerBackoffMs));
-    try {
-      return await steps.giveUp(submission, failure);
-    } catch (recording) {
-      if (!(recording instanceof TransientError)) return park(job, steps, recording as Error);
-      return wait(job, token, backoffMs(attempt, config.workerBackoffMs));
-    }
+    if (attempt >= config.workerAttempts) return giveUp(job, submission, failure);
+    steps.onRetry();
+    throw error;
   };
 
-  const wait = async (job: Job, token: string | undefined, delayMs: number): Promise<never> => {
-    steps.onRetry();
-    await job.moveToDelayed(Date.now() + delayMs, token);
-    throw new DelayedError();
+  const giveUp = async (job: Job, submission: Submission, failure: UnscannableError) => {
+    try {
+      return await steps.giveUp(submission, failure);
+    } catch (error) {
+      if (!(error instanceof TransientError)) return park(job, steps, error as Error);
+      steps.onRetry();
+      throw error;
+    }
   };
 
   return queues.worker(SUBMISSIONS, process, {
     concurrency: config.workerConcurrency,
     lockDuration: config.workerLockMs,
     stalledInterval: config.workerLockMs,
-    // A worker that dies is not the submission's fault; after this many deaths it probably is.
-    maxStalledCount: config.workerAttempts,
+    maxStalledCount: NEVER,
     removeOnComplete: { age: 7 * DAY_S, count: 100_000 },
     removeOnFail: { age: 30 * DAY_S },
   });
+}
+
+/** For another worker, at once. It does not count as an attempt. */
+async function handBack(job: Job, token: string | undefined): Promise<never> {
+  await job.moveToDelayed(Date.now(), token);
+  throw new DelayedError();
 }
 
 async function parseOrPark(job: Job, steps: IntakeSteps): Promise<Submission> {
@@ -82,7 +97,7 @@ async function parseOrPark(job: Job, steps: IntakeSteps): Promise<Submission> {
   }
 }
 
-/** Parking itself may find the database away; then the job fails as transient and BullMQ's stalled check brings it back. */
+/** Parking itself may find the database away; then the job is tried again, and parked then. */
 async function park(job: Job, steps: IntakeSteps, error: Error): Promise<never> {
   const field = error instanceof InvalidSubmissionError ? error.field : undefined;
   await steps.park({ queue: SUBMISSIONS, jobId: String(job.id), data: job.data, field, reason: error.message });

@@ -14,7 +14,6 @@ interface Animation {
   width: number;
   height: number;
   delaysMs: number[];
-  hasAlpha: boolean;
 }
 
 /**
@@ -57,8 +56,8 @@ export async function* readAnimatedWebp(
 async function openAnimation(path: string, maxPixels: number): Promise<Animation> {
   try {
     const metadata = await openImage(path, { limitInputPixels: maxPixels }).metadata();
-    const { width, height, pages = 1, hasAlpha } = metadata;
-    return { path, pages, width, height, hasAlpha, delaysMs: pageDelaysMs(metadata) };
+    const { width, height, pages = 1 } = metadata;
+    return { path, pages, width, height, delaysMs: pageDelaysMs(metadata) };
   } catch (error) {
     throw damagedImage(error);
   }
@@ -77,19 +76,25 @@ export function samplePages(delaysMs: number[], sampling: Sampling): { page: num
   return samples;
 }
 
-/** RGB or RGBA of `count` pages, one above the other. */
-async function readPages(animation: Animation, page: number, count: number, timeoutMs: number): Promise<Buffer> {
-  return await openImage(animation.path, { page, pages: count, limitInputPixels: false })
+interface Pixels {
+  data: Buffer;
+  channels: 1 | 2 | 3 | 4;
+}
+
+/** `count` pages, one above the other. */
+async function readPages(animation: Animation, page: number, count: number, timeoutMs: number): Promise<Pixels> {
+  const { data, info } = await openImage(animation.path, { page, pages: count, limitInputPixels: false })
     .toColourspace("srgb")
     .timeout({ seconds: Math.min(3600, Math.ceil(timeoutMs / 1000)) })
     .raw({ depth: "uchar" })
-    .toBuffer();
+    .toBuffer({ resolveWithObject: true });
+  return { data, channels: info.channels as Pixels["channels"] };
 }
 
-async function shrinkPage(animation: Animation, pixels: Buffer, index: number, atMs: number, timeoutMs: number): Promise<Frame> {
+async function shrinkPage(animation: Animation, pixels: Pixels, index: number, atMs: number, timeoutMs: number): Promise<Frame> {
   const { width, height } = animation;
-  const channels = animation.hasAlpha ? 4 : 3;
+  const { data, channels } = pixels;
   const pageBytes = width * height * channels;
-  const page = pixels.subarray(index * pageBytes, (index + 1) * pageBytes);
+  const page = data.subarray(index * pageBytes, (index + 1) * pageBytes);
   return await shrink(sharp(page, { raw: { width, height, channels } }), { width, height }, atMs, timeoutMs);
 }

@@ -1,7 +1,7 @@
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { PassThrough, type Readable } from "node:stream";
-import ffmpegCommand from "fluent-ffmpeg";
+import ffmpegCommand, { type FfmpegCommand } from "fluent-ffmpeg";
 import { UnscannableError } from "../errors.js";
 import { DEMUXERS } from "./containers.js";
 
@@ -44,30 +44,12 @@ export function runFfmpeg(task: FfmpegTask, signal: AbortSignal): FfmpegRun {
   // fluent-ffmpeg may destroy it with an error of its own; `done` tells the story.
   stdout.on("error", () => {});
   const tail: string[] = [];
-  const command = ffmpegCommand({ stdoutLines: TAIL_LINES })
-    .setFfmpegPath(task.ffmpegPath)
-    .input(`file:${task.inputPath}`)
-    .inputOptions(
-      "-nostdin",
-      "-hide_banner",
-      "-protocol_whitelist",
-      "file,pipe",
-      "-format_whitelist",
-      DEMUXERS,
-      ...task.inputOptions,
-    )
-    .outputOptions("-map_metadata", "-1", ...task.outputOptions)
-    .on("stderr", (line: string) => {
-      tail.push(line.slice(0, TAIL_LINE_CHARACTERS));
-      if (tail.length > TAIL_LINES) tail.shift();
-      task.onStderrLine?.(line);
-    });
-
-  let stopReason: unknown;
+  const command = prepare(task, tail);
   const started = new Promise<ChildProcess>((resolve, reject) => {
     command.on("start", () => resolve((command as Running).ffmpegProc!));
     command.on("error", reject);
   });
+  let stopReason: unknown;
   const kill = (reason: unknown) => {
     stopReason ??= reason;
     stdout.destroy(new Error("ffmpeg was stopped"));
@@ -88,14 +70,28 @@ export function runFfmpeg(task: FfmpegTask, signal: AbortSignal): FfmpegRun {
     });
   done.catch(() => stdout.destroy(new Error("ffmpeg failed")));
 
+  command.pipe(stdout);
   if (signal.aborted) onAbort();
   else signal.addEventListener("abort", onAbort, { once: true });
-  command.pipe(stdout);
   const stop = async () => {
     kill(new Error("stopped by its reader"));
     await done.catch(() => {});
   };
   return { stdout, done, stop };
+}
+
+function prepare(task: FfmpegTask, tail: string[]): FfmpegCommand {
+  const confined = ["-protocol_whitelist", "file,pipe", "-format_whitelist", DEMUXERS];
+  return ffmpegCommand({ stdoutLines: TAIL_LINES })
+    .setFfmpegPath(task.ffmpegPath)
+    .input(`file:${task.inputPath}`)
+    .inputOptions("-nostdin", "-hide_banner", ...confined, ...task.inputOptions)
+    .outputOptions("-map_metadata", "-1", ...task.outputOptions)
+    .on("stderr", (line: string) => {
+      tail.push(line.slice(0, TAIL_LINE_CHARACTERS));
+      if (tail.length > TAIL_LINES) tail.shift();
+      task.onStderrLine?.(line);
+    });
 }
 
 async function finished(started: Promise<ChildProcess>, stopReason: () => unknown): Promise<number> {

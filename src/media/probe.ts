@@ -99,7 +99,7 @@ async function probeWithFfmpeg(
 function toProbe(input: FfmpegInput, kind: MediaKind, limits: ProbeLimits, stderrTail: string): Probe {
   const { video, hasAudio, format } = input;
   if (!video) {
-    const what = hasAudio ? "the file has sound but no picture" : "the file holds no picture that can be read";
+    const what = hasAudio ? "the file has sound but no picture" : "the file holds no picture that can be read: it may be damaged";
     throw new UnscannableError(what, stderrTail);
   }
   if (video.width === 0) throw new UnscannableError("the size of the picture cannot be found: the video is damaged", stderrTail);

@@ -43,8 +43,9 @@ export async function shrink(
   const size = frameSize(shown.width, shown.height);
   const { data, info } = await picture
     .flatten({ background: { r: BACKDROP, g: BACKDROP, b: BACKDROP } })
-    // The "linear" kernel, stretched over what it reduces, is libvips' nearest to the area filter that videos get.
-    .resize({ ...size, fit: "fill", kernel: "linear", fastShrinkOnLoad: true })
+    // Of libvips' kernels the nearest to the area filter that videos get: 0.6-1.6 grey levels apart on average, where
+    // linear is 0.9-2.2 and lanczos3 0.8-1.9 (four photographs, enlarged to 1600 pixels and reduced to 256).
+    .resize({ ...size, fit: "fill", kernel: "lanczos2", fastShrinkOnLoad: true })
     .toColourspace("srgb")
     .timeout({ seconds: Math.min(3600, Math.max(1, Math.ceil(timeoutMs / 1000))) })
     .raw({ depth: "uchar" })

@@ -1,13 +1,15 @@
-import type { Fingerprint, Hit, Segment } from "../model.js";
+import type { Segment } from "../model.js";
+import type { Agreement } from "./agreement.js";
+import { groupBy } from "./group.js";
 
-/** Hits of one reference under one dihedral that lie on one line `reference = speed * submission + offset`. */
+/** Agreements of one reference that lie on one line `reference = speed * submission + offset`. */
 export interface Track {
   speed: number;
   offsetMs: number;
-  hits: Hit[];
+  agreements: Agreement[];
 }
 
-/** How far, in ms of the reference, a hit may lie off its line. Frames are sampled every 500 ms on both sides. */
+/** How far, in ms of the reference, an agreement may lie off its line. A kept moment lies within 500 ms of any other. */
 const TOLERANCE_MS = 750;
 
 /** A track is cut where nothing agreed for this long. */
@@ -16,10 +18,13 @@ const GAP_MS = 10_000;
 /** More tracks than this in one pair of videos say nothing new. */
 const MAX_TRACKS = 24;
 
-/** The most hits of one query frame in one reference that are looked at: a still repeated all over says no more. */
-const MAX_HITS_PER_FRAME = 8;
+/** The most agreements of one moment that are looked at: a still repeated all over says no more. */
+const MAX_PER_MOMENT = 8;
 
-/** From half to double speed in steps of 4 %, then the same reversed; 1 first, so that it wins a draw. */
+/** How many of the best votes are refined before one is chosen. */
+const FINALISTS = 5;
+
+/** From half to double speed in steps of 4 %, then the same reversed. */
 const SPEEDS = speeds();
 
 function speeds(): number[] {
@@ -29,140 +34,111 @@ function speeds(): number[] {
 }
 
 /**
- * Finds the lines on which hits agree in time, strongest first: a Hough vote over speed and offset (after Law-To et
- * al. and VCSL's comparison, He et al., CVPR 2022: Hough voting has the best recall), each line then refined by least
- * squares and its hits taken out before the next is sought.
- *
- * @param hits of one reference and one dihedral
+ * Finds the lines on which agreements lie, strongest first: a Hough vote over speed and offset (VCSL's comparison, He et
+ * al., CVPR 2022: Hough voting has the best recall), each line refined by least squares and its agreements taken out
+ * before the next is sought.
  */
-export function align(hits: Hit[], fingerprints: Fingerprint[]): Track[] {
-  let left = nearestPerFrame(hits);
+export function align(agreements: Agreement[]): Track[] {
+  let left = surestPerMoment(agreements);
   const tracks: Track[] = [];
   while (left.length > 0 && tracks.length < MAX_TRACKS) {
-    const track = strongest(left, fingerprints);
+    const track = strongest(left);
     tracks.push(track);
-    const taken = new Set(track.hits);
-    left = left.filter((hit) => !taken.has(hit));
+    const taken = new Set(track.agreements);
+    left = left.filter((a) => !taken.has(a));
   }
   return tracks;
 }
 
-function nearestPerFrame(hits: Hit[]): Hit[] {
-  return [...groupBy(hits, (h) => h.query).values()].flatMap((group) =>
-    group.length <= MAX_HITS_PER_FRAME ? group : group.sort((a, b) => a.pdqDistance - b.pdqDistance).slice(0, MAX_HITS_PER_FRAME),
+function surestPerMoment(agreements: Agreement[]): Agreement[] {
+  return [...groupBy(agreements, (a) => a.atMs).values()].flatMap((group) =>
+    group.length <= MAX_PER_MOMENT ? group : group.sort((a, b) => a.doubt - b.doubt).slice(0, MAX_PER_MOMENT),
   );
 }
 
-/** Items by key, in order of first appearance. */
-export function groupBy<K, T>(items: T[], keyOf: (item: T) => K): Map<K, T[]> {
-  const groups = new Map<K, T[]>();
-  for (const item of items) {
-    const group = groups.get(keyOf(item));
-    if (group) group.push(item);
-    else groups.set(keyOf(item), [item]);
-  }
-  return groups;
-}
+/** How many different moments of the submission agree. */
+export const momentsOf = (agreements: Agreement[]): number => new Set(agreements.map((a) => a.atMs)).size;
 
-/** How many of the best votes are refined before one is chosen. */
-const FINALISTS = 5;
-
-function strongest(hits: Hit[], fingerprints: Fingerprint[]): Track {
-  const candidates = distinctFrames(hits) > 1 ? SPEEDS : [1];
-  const votes = candidates.map((speed) => ({ speed, ...vote(hits, fingerprints, speed) }));
+function strongest(agreements: Agreement[]): Track {
+  const candidates = momentsOf(agreements) > 1 ? SPEEDS : [1];
+  const votes = candidates.map((speed) => ({ speed, ...vote(agreements, speed) }));
   const finalists = votes.sort((a, b) => b.score - a.score).slice(0, FINALISTS);
-  const tracks = finalists.map(({ speed, offsetMs }) => refine(speed, offsetMs, hits, fingerprints));
-  return tracks.reduce((a, b) => (worth(b, fingerprints) > worth(a, fingerprints) ? b : a));
+  const tracks = finalists.map(({ speed, offsetMs }) => refine(speed, offsetMs, agreements));
+  return tracks.reduce((a, b) => (worth(b) > worth(a) ? b : a));
 }
 
-/** Agreeing frames, less up to a half each for lying off the line; the plainest explanation wins a draw. */
-function worth(track: Track, fingerprints: Fingerprint[]): number {
-  const frames = groupBy(track.hits, (h) => h.query);
-  const fit = [...frames.values()].map((group) => {
-    const off = Math.min(...group.map((h) => offLine(h, fingerprints[h.query], track.speed, track.offsetMs)));
-    return 1 - off / (2 * TOLERANCE_MS);
-  });
+/** Agreeing moments, less up to a half each for lying off the line; the plainest explanation wins a draw. */
+function worth(track: Track): number {
+  const fit = [...groupBy(track.agreements, (a) => a.atMs).values()].map(
+    (group) => 1 - Math.min(...group.map((a) => offLine(a, track))) / (2 * TOLERANCE_MS),
+  );
   const plain = Math.abs(track.speed - 1) < 0.02 ? 0.05 : track.speed > 0 ? 0.02 : 0;
   return fit.reduce((sum, f) => sum + f, 0) * (1 + plain);
 }
 
-/** The offset that most frames vote for. A frame votes once in a bin, with its nearest hit. */
-function vote(hits: Hit[], fingerprints: Fingerprint[], speed: number): { offsetMs: number; score: number } {
+/** The offset that most moments vote for. A moment votes once in a bin, with its surest agreement. */
+function vote(agreements: Agreement[], speed: number): { offsetMs: number; score: number } {
   const bins = new Map<number, Map<number, number>>();
-  for (const hit of hits) {
-    const [from, to] = offsets(hit, fingerprints[hit.query], speed);
-    const weight = 1 - hit.pdqDistance / 64;
-    const last = Math.min(Math.floor(to / TOLERANCE_MS), Math.floor(from / TOLERANCE_MS) + 40);
-    for (let bin = Math.floor(from / TOLERANCE_MS); bin <= last; bin++) {
-      const frames = bins.get(bin) ?? new Map<number, number>();
-      frames.set(hit.query, Math.max(frames.get(hit.query) ?? 0, weight));
-      bins.set(bin, frames);
+  for (const agreement of agreements) {
+    const [from, to] = offsets(agreement, speed);
+    const first = Math.floor(from / TOLERANCE_MS);
+    const last = Math.min(Math.floor(to / TOLERANCE_MS), first + 40);
+    for (let bin = first; bin <= last; bin++) {
+      const moments = bins.get(bin) ?? new Map<number, number>();
+      moments.set(agreement.atMs, Math.max(moments.get(agreement.atMs) ?? 0, 1 - agreement.doubt));
+      bins.set(bin, moments);
     }
   }
   let best = { offsetMs: 0, score: -1 };
-  for (const [bin, frames] of bins) {
-    const merged = new Map(frames);
-    for (const [q, w] of bins.get(bin + 1) ?? []) merged.set(q, Math.max(merged.get(q) ?? 0, w));
+  for (const [bin, moments] of bins) {
+    const merged = new Map(moments);
+    for (const [atMs, w] of bins.get(bin + 1) ?? []) merged.set(atMs, Math.max(merged.get(atMs) ?? 0, w));
     const score = [...merged.values()].reduce((sum, w) => sum + w, 0);
     if (score > best.score) best = { offsetMs: (bin + 1) * TOLERANCE_MS, score };
   }
   return best;
 }
 
-/** The offsets at which the line passes through the hit's rectangle (both frames may stand for a span of time). */
-function offsets(hit: Hit, f: Fingerprint, speed: number): [number, number] {
-  const a = speed * f.atMs;
-  const b = speed * f.untilMs;
-  return [hit.referenceAtMs - Math.max(a, b), hit.referenceUntilMs - Math.min(a, b)];
+/** The offsets at which the line passes through the agreement's rectangle (both moments may stand for a span of time). */
+function offsets(a: Agreement, speed: number): [number, number] {
+  const from = speed * a.atMs;
+  const to = speed * a.untilMs;
+  return [a.referenceAtMs - Math.max(from, to), a.referenceUntilMs - Math.min(from, to)];
 }
 
-/** Distance of the hit's rectangle from the line, in ms of the reference; 0 when the line passes through it. */
-function offLine(hit: Hit, f: Fingerprint, speed: number, offsetMs: number): number {
-  const [from, to] = offsets(hit, f, speed);
+/** Distance of the agreement's rectangle from the line, in ms of the reference; 0 when the line passes through it. */
+function offLine(a: Agreement, { speed, offsetMs }: { speed: number; offsetMs: number }): number {
+  const [from, to] = offsets(a, speed);
   return Math.max(0, from - offsetMs, offsetMs - to);
 }
 
-function refine(speed: number, offsetMs: number, hits: Hit[], fingerprints: Fingerprint[]): Track {
+function refine(speed: number, offsetMs: number, agreements: Agreement[]): Track {
   let line = { speed, offsetMs };
-  let inliers = onLine(line, hits, fingerprints);
+  const onLine = (l: typeof line) => agreements.filter((a) => offLine(a, l) <= TOLERANCE_MS);
+  let found = onLine(line);
   for (let round = 0; round < 5; round++) {
-    const better = fit(inliers, fingerprints, line);
-    const found = onLine(better, hits, fingerprints);
-    if (distinctFrames(found) < distinctFrames(inliers)) break;
+    const better = fit(found, line);
+    const again = onLine(better);
+    if (momentsOf(again) < momentsOf(found)) break;
     line = better;
-    inliers = found;
+    found = again;
   }
-  if (inliers.length === 0) inliers = [hits.reduce((a, b) => (b.pdqDistance < a.pdqDistance ? b : a))];
-  return { ...line, hits: inliers };
+  if (found.length === 0) found = [agreements.reduce((a, b) => (b.doubt < a.doubt ? b : a))];
+  return { ...line, agreements: found };
 }
 
-const onLine = (line: { speed: number; offsetMs: number }, hits: Hit[], fingerprints: Fingerprint[]) =>
-  hits.filter((h) => offLine(h, fingerprints[h.query], line.speed, line.offsetMs) <= TOLERANCE_MS);
-
-export const distinctFrames = (hits: Hit[]): number => new Set(hits.map((h) => h.query)).size;
-
-/** Least squares through the middles of the hits; keeps the line when they do not span enough time to tilt it. */
-function fit(
-  hits: Hit[],
-  fingerprints: Fingerprint[],
-  line: { speed: number; offsetMs: number },
-): { speed: number; offsetMs: number } {
-  const points = hits.map((h) => {
-    const f = fingerprints[h.query];
-    return {
-      x: (f.atMs + f.untilMs) / 2,
-      y: (h.referenceAtMs + h.referenceUntilMs) / 2,
-      held: f.untilMs - f.atMs > 2 * TOLERANCE_MS,
-    };
-  });
-  const sharp = points.filter((p) => !p.held);
-  if (sharp.length < 3) return line;
-  const mx = mean(sharp.map((p) => p.x));
-  const my = mean(sharp.map((p) => p.y));
-  const sxx = mean(sharp.map((p) => (p.x - mx) ** 2));
-  const sxy = mean(sharp.map((p) => (p.x - mx) * (p.y - my)));
+/** Least squares through the middles; keeps the line's speed when they do not span enough time to tilt it. */
+function fit(agreements: Agreement[], line: { speed: number; offsetMs: number }): { speed: number; offsetMs: number } {
+  const points = agreements
+    .filter((a) => a.untilMs - a.atMs <= 2 * TOLERANCE_MS)
+    .map((a) => ({ x: (a.atMs + a.untilMs) / 2, y: (a.referenceAtMs + a.referenceUntilMs) / 2 }));
+  if (points.length < 3) return line;
+  const mx = mean(points.map((p) => p.x));
+  const my = mean(points.map((p) => p.y));
+  const sxx = mean(points.map((p) => (p.x - mx) ** 2));
+  const sxy = mean(points.map((p) => (p.x - mx) * (p.y - my)));
   // Under a spread of 1 s the sampling error is larger than the tilt it would correct.
-  const tilt = sxx > 1_000 ** 2 && Math.sign(sxy) === Math.sign(line.speed) ? sxy / sxx : line.speed;
+  const tilt = sxx > 1_000 ** 2 ? sxy / sxx : line.speed;
   const speed = Math.abs(tilt / line.speed - 1) < 0.15 ? tilt : line.speed;
   return { speed, offsetMs: my - speed * mx };
 }
@@ -172,29 +148,31 @@ const mean = (values: number[]): number => values.reduce((sum, v) => sum + v, 0)
 /** The spans of a track on both timelines, cut where nothing agreed for 10 s. `halfStepMs` is half the sampling step. */
 export function segmentsOf(
   track: Track,
-  fingerprints: Fingerprint[],
   durations: { submissionMs: number; referenceMs: number },
   halfStepMs: number,
 ): Segment[] {
-  const sorted = [...track.hits].sort((a, b) => fingerprints[a.query].atMs - fingerprints[b.query].atMs);
-  const runs: Hit[][] = [];
+  const runs: Agreement[][] = [];
   let reach = Number.NEGATIVE_INFINITY;
-  for (const hit of sorted) {
-    const f = fingerprints[hit.query];
-    if (f.atMs - reach > GAP_MS) runs.push([]);
-    runs[runs.length - 1].push(hit);
-    reach = Math.max(reach, f.untilMs);
+  for (const agreement of [...track.agreements].sort((a, b) => a.atMs - b.atMs)) {
+    if (agreement.atMs - reach > GAP_MS) runs.push([]);
+    runs[runs.length - 1].push(agreement);
+    reach = Math.max(reach, agreement.untilMs);
   }
-  return runs.map((run) => {
-    const clampTo = (limitMs: number) => (ms: number) =>
-      Math.round(Math.min(Math.max(ms, 0), limitMs || Number.POSITIVE_INFINITY));
-    const onSubmission = clampTo(durations.submissionMs);
-    const onReference = clampTo(durations.referenceMs);
-    return {
-      submissionFromMs: onSubmission(Math.min(...run.map((h) => fingerprints[h.query].atMs)) - halfStepMs),
-      submissionToMs: onSubmission(Math.max(...run.map((h) => fingerprints[h.query].untilMs)) + halfStepMs),
-      referenceFromMs: onReference(Math.min(...run.map((h) => h.referenceAtMs)) - halfStepMs),
-      referenceToMs: onReference(Math.max(...run.map((h) => h.referenceUntilMs)) + halfStepMs),
-    };
-  });
+  return runs.map((run) => segmentOf(run, durations, halfStepMs));
+}
+
+function segmentOf(run: Agreement[], durations: { submissionMs: number; referenceMs: number }, halfStepMs: number): Segment {
+  const clampTo = (limitMs: number) => (ms: number) => Math.round(Math.min(Math.max(ms, 0), limitMs || Number.POSITIVE_INFINITY));
+  const onSubmission = clampTo(durations.submissionMs);
+  const onReference = clampTo(durations.referenceMs);
+  const from = Math.min(...run.map((a) => a.atMs));
+  const to = Math.max(...run.map((a) => a.untilMs));
+  const referenceFrom = Math.min(...run.map((a) => a.referenceAtMs));
+  const referenceTo = Math.max(...run.map((a) => a.referenceUntilMs));
+  return {
+    submissionFromMs: onSubmission(from - halfStepMs),
+    submissionToMs: onSubmission(to + halfStepMs),
+    referenceFromMs: onReference(referenceFrom - halfStepMs),
+    referenceToMs: onReference(referenceTo + halfStepMs),
+  };
 }

@@ -2,23 +2,26 @@ import type {
   Dihedral,
   Fingerprint,
   Found,
-  Hit,
   Match,
   MediaKind,
+  PatchSet,
   ReferenceSummary,
   Segment,
   Transform,
   Verdict,
 } from "../model.js";
-import { align, distinctFrames, groupBy, segmentsOf, type Track } from "./align.js";
+import { type Agreement, partAgreements, wholeAgreements } from "./agreement.js";
+import { align, momentsOf, segmentsOf, type Track } from "./align.js";
 import { reasonsFor } from "./explain.js";
+import { groupBy } from "./group.js";
 import type { Policy } from "./policy.js";
 
-/** What a verdict needs to know of the submission besides its fingerprints. */
+/** What a verdict needs to know of the submission. */
 export interface Judged {
   kind: MediaKind;
   durationMs: number;
   fingerprints: Fingerprint[];
+  patchSets: PatchSet[];
   framesRead: number;
   framesUnusable: number;
 }
@@ -42,11 +45,11 @@ const TURNS: Record<Dihedral, Pick<Transform, "mirrored" | "rotatedDeg">> = {
  * The verdict on a submission: `match` or `review` when known material was found in it, `unscannable` when not one
  * frame could be compared, otherwise `clear`. Pure: the same hits and policy give the same verdict.
  */
-export function decide(judged: Judged, found: Pick<Found, "hits" | "references">, policy: Policy): Verdict {
-  const matches = [...groupBy(found.hits, (h) => h.referenceId)]
-    .map(([id, hits]) => matchOf(found.references.get(id), hits, judged, policy))
+export function decide(judged: Judged, found: Pick<Found, "hits" | "patchHits" | "references">, policy: Policy): Verdict {
+  const matches = [...agreementsByReference(judged, found)]
+    .map(([id, agreements]) => matchOf(found.references.get(id), agreements, judged, policy))
     .filter((m): m is Match => m !== undefined)
-    .sort((a, b) => b.confidence - a.confidence);
+    .sort((a, b) => b.confidence - a.confidence || b.framesAgreeing - a.framesAgreeing);
   const usable = judged.fingerprints.length > 0;
   const kind = matches.some((m) => m.verdict === "match")
     ? "match"
@@ -63,23 +66,35 @@ export function unscannable(reason: string, policy: Policy): Verdict {
   return { kind: "unscannable", matches: [], reasons: [reason], policyVersion: policy.version };
 }
 
-function matchOf(reference: ReferenceSummary | undefined, hits: Hit[], judged: Judged, policy: Policy): Match | undefined {
+function agreementsByReference(judged: Judged, found: Pick<Found, "hits" | "patchHits">): Map<string, Agreement[]> {
+  const agreements = new Map<string, Agreement[]>();
+  const add = (id: string, more: Agreement[]) => {
+    if (more.length > 0) agreements.set(id, [...(agreements.get(id) ?? []), ...more]);
+  };
+  for (const [id, hits] of groupBy(found.hits, (h) => h.referenceId)) add(id, wholeAgreements(hits, judged.fingerprints));
+  for (const [id, hits] of groupBy(found.patchHits, (h) => h.referenceId)) add(id, partAgreements(hits, judged.patchSets));
+  return agreements;
+}
+
+function matchOf(reference: ReferenceSummary | undefined, all: Agreement[], judged: Judged, policy: Policy): Match | undefined {
   if (!reference) return undefined;
-  const [dihedral, best] = strongestView(hits);
-  const tracks = align(best, judged.fingerprints);
+  const [dihedral, agreements] = strongestView(all);
+  const tracks = align(agreements);
   const durations = { submissionMs: judged.durationMs, referenceMs: reference.durationMs };
   const segments = tracks
-    .filter((t) => t === tracks[0] || distinctFrames(t.hits) >= policy.minFrames)
-    .flatMap((t) => segmentsOf(t, judged.fingerprints, durations, HALF_STEP_MS));
-  const nearest = nearestHits(best);
+    .filter((t) => t === tracks[0] || momentsOf(t.agreements) >= policy.minFrames)
+    .flatMap((t) => segmentsOf(t, durations, HALF_STEP_MS));
+  const surest = surestPerMoment(agreements);
+  const bits = surest.flatMap((a) => (a.bits === undefined ? [] : [a.bits]));
   const match = {
     caseId: reference.caseId,
-    algorithm: judged.fingerprints[best[0].query].algorithm,
+    algorithm: judged.fingerprints[0].algorithm,
     reference,
-    transform: transformOf(dihedral, tracks[0], best, judged.fingerprints),
+    confidence: confidenceOf(surest),
+    transform: transformOf(dihedral, tracks[0], agreements),
     segments,
-    framesAgreeing: nearest.length,
-    medianDistanceBits: median(nearest.map((h) => h.pdqDistance)),
+    framesAgreeing: surest.length,
+    medianDistanceBits: bits.length > 0 ? median(bits) : 0,
     coverageOfReference: coverage(
       segments.map((s) => [s.referenceFromMs, s.referenceToMs]),
       reference.durationMs,
@@ -89,51 +104,45 @@ function matchOf(reference: ReferenceSummary | undefined, hits: Hit[], judged: J
       judged.durationMs,
     ),
   };
-  const verdict = judge(match, nearest, spanMs(segments), judged, policy);
-  return { ...match, verdict, confidence: confidenceOf(nearest) };
+  const verdict = judge(match, surest, spanMs(segments), judged, policy);
+  return verdict && { ...match, verdict };
 }
 
-/** The dihedral under which most distinct frames were hit, nearer ones counting more. */
-function strongestView(hits: Hit[]): [Dihedral, Hit[]] {
-  const groups = groupBy(hits, (h) => h.dihedral);
-  const weight = (group: Hit[]) => nearestHits(group).reduce((sum, h) => sum + 1 - h.pdqDistance / 64, 0);
-  return [...groups].reduce((a, b) => (weight(b[1]) > weight(a[1]) ? b : a));
+/** The dihedral under which most moments agree, surer ones counting more. */
+function strongestView(all: Agreement[]): [Dihedral, Agreement[]] {
+  const weight = (group: Agreement[]) => surestPerMoment(group).reduce((sum, a) => sum + 1 - a.doubt, 0);
+  return [...groupBy(all, (a) => a.dihedral)].reduce((a, b) => (weight(b[1]) > weight(a[1]) ? b : a));
 }
 
-/** The nearest hit of every query frame. */
-function nearestHits(hits: Hit[]): Hit[] {
-  const nearest = new Map<number, Hit>();
-  for (const hit of hits) {
-    const known = nearest.get(hit.query);
-    if (!known || hit.pdqDistance < known.pdqDistance) nearest.set(hit.query, hit);
-  }
-  return [...nearest.values()];
+/** The surest agreement of every moment of the submission. */
+function surestPerMoment(agreements: Agreement[]): Agreement[] {
+  return [...groupBy(agreements, (a) => a.atMs).values()].map((group) => group.reduce((a, b) => (b.doubt < a.doubt ? b : a)));
 }
 
 function judge(
-  match: { coverageOfReference: number; coverageOfSubmission: number; reference: ReferenceSummary },
-  nearest: Hit[],
+  match: Pick<Match, "coverageOfReference" | "coverageOfSubmission" | "reference" | "confidence">,
+  surest: Agreement[],
   sharedMs: number,
   judged: Judged,
   policy: Policy,
-): "match" | "review" {
-  const sure = nearest.filter((h) => h.pdqDistance <= policy.stillBits || h.blockhashDistance <= policy.stillBlockhashBits);
-  if (sure.length === 0) return "review";
+): "match" | "review" | undefined {
+  if (match.confidence < policy.reviewConfidence) return undefined;
+  if (match.confidence < policy.matchConfidence) return "review";
   if (judged.kind === "image" || match.reference.kind === "image") return "match";
   const most = Math.max(match.coverageOfReference, match.coverageOfSubmission) >= policy.minCoverage;
-  if (most) return "match";
-  return nearest.length >= policy.minFrames && sharedMs >= policy.minSpanMs ? "match" : "review";
+  const long = surest.length >= policy.minFrames && sharedMs >= policy.minSpanMs;
+  return most || long ? "match" : "review";
 }
 
-/** How sure we are that the frames show the same, from 0 to 1: every agreeing frame halves the doubt, a near one more so. */
-function confidenceOf(nearest: Hit[]): number {
-  const doubt = nearest.reduce((product, h) => product * (0.02 + 0.5 * (h.pdqDistance / 31) ** 2), 1);
-  return Math.round((1 - Math.min(doubt, 0.6)) * 1000) / 1000;
+/** How sure we are that the moments show the same, from 0 to 1: each one's doubt multiplies, though neighbours resemble each other. */
+function confidenceOf(surest: Agreement[]): number {
+  const doubt = surest.reduce((product, a) => product * a.doubt, 1);
+  return Math.round((1 - Math.min(doubt, 1)) * 1000) / 1000;
 }
 
-function transformOf(dihedral: Dihedral, track: Track, hits: Hit[], fingerprints: Fingerprint[]): Transform {
-  const cropped = hits.some((h) => h.referenceVariant !== "full" || fingerprints[h.query].variant !== "full");
-  return { ...TURNS[dihedral], speed: Math.round(track.speed * 100) / 100, cropped };
+function transformOf(dihedral: Dihedral, track: Track, agreements: Agreement[]): Transform {
+  const parts = agreements.filter((a) => a.part).length;
+  return { ...TURNS[dihedral], speed: Math.round(track.speed * 100) / 100, cropped: 2 * parts > agreements.length };
 }
 
 const spanMs = (segments: Segment[]): number => unionMs(segments.map((s) => [s.submissionFromMs, s.submissionToMs]));

@@ -6,11 +6,11 @@ export interface Policy {
   version: string;
   /** A reference fingerprint this near is a hit. PDQ's recommended threshold (Meta, "The TMK+PDQF Video-Hashing Algorithm…", 2019). */
   withinBits: number;
-  /** A match of stills needs a hit at least this near, or ... */
-  stillBits: number;
-  /** ... one confirmed by the blockhash at this distance. */
-  stillBlockhashBits: number;
-  /** Distinct frames that must agree in time before two videos match. */
+  /** Less confidence than this is a coincidence and not shown to anybody. */
+  reviewConfidence: number;
+  /** Less than this is for a person to look at. */
+  matchConfidence: number;
+  /** Distinct moments that must agree before a short span of a longer video is a match. */
   minFrames: number;
   /** A shared span shorter than this is only a match when it is most of either video: a sting or a news clip is not the video. */
   minSpanMs: number;
@@ -20,8 +20,8 @@ export interface Policy {
 export const POLICY: Policy = {
   version: "2026-11-24.1",
   withinBits: 31,
-  stillBits: 24,
-  stillBlockhashBits: 80,
+  reviewConfidence: 0.49,
+  matchConfidence: 0.8,
   minFrames: 2,
   minSpanMs: 3_000,
   minCoverage: 0.5,

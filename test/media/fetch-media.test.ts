@@ -202,6 +202,7 @@ describe("a local file", () => {
   const path = join(roots, "a.mp4");
   writeFileSync(path, BODY);
   writeFileSync(join(base, "outside.mp4"), BODY);
+  symlinkSync(join(base, "outside.mp4"), join(roots, "link.mp4"));
   const open = (of: string, options: Partial<FetchOptions> = {}) => fetchMedia({ path: of }, { ...OPTIONS, ...options }, never);
 
   test("is used where it lies and outlives dispose", async () => {
@@ -221,7 +222,7 @@ describe("a local file", () => {
     ["outside", () => join(base, "outside.mp4")],
     ["climbing out", () => `${roots}/../outside.mp4`],
     ["outside and missing", () => join(base, "nothing.mp4")],
-    ["a link that leads out", () => (symlinkSync(join(base, "outside.mp4"), join(roots, "link.mp4")), join(roots, "link.mp4"))],
+    ["a link that leads out", () => join(roots, "link.mp4")],
     ["a root itself", () => roots],
   ])("%s is refused, saying what to do", async (_, of) => {
     const error = await failure(open(of()));

@@ -18,7 +18,10 @@ export const mediaFile = (path: string): MediaFile => ({ path, sha256: "", bytes
 /** Makes an altered file in the test's folder: arguments as for ffmpeg, the last being the new file's name. */
 export function make(...args: string[]): string {
   const path = join(dir, args.at(-1)!);
-  execFileSync(ffmpeg.path, ["-v", "error", "-nostdin", "-y", ...args.slice(0, -1), path], { timeout: 30_000 });
+  execFileSync(ffmpeg.path, ["-v", "error", "-nostdin", "-y", ...args.slice(0, -1), path], {
+    timeout: 30_000,
+    killSignal: "SIGKILL",
+  });
   return path;
 }
 

@@ -1,10 +1,11 @@
 import { randomBytes } from "node:crypto";
+import { join } from "node:path";
 import type { TestProject } from "vitest/node";
 import { createPool } from "../../src/platform/database.js";
 import { openEmbeddedPostgres } from "../../src/platform/embedded-postgres.js";
 import { createLog } from "../../src/platform/log.js";
 import { migrate } from "../../src/platform/migrate.js";
-import { temporaryDir } from "./temporary-dir.js";
+import { startRunDir } from "./temporary-dir.js";
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -33,8 +34,7 @@ async function createTemplate(adminUrl: string, name: string): Promise<void> {
   await admin.query(`CREATE DATABASE ${name}`);
   await admin.end();
   const pool = createPool(withDatabase(adminUrl, name), 1, log);
-  await migrate(pool, log);
-  await pool.end();
+  await migrate(pool, log).finally(() => pool.end());
 }
 
 async function dropTemplate(adminUrl: string, name: string): Promise<void> {
@@ -46,17 +46,23 @@ async function dropTemplate(adminUrl: string, name: string): Promise<void> {
 /** One Postgres for the whole run (`TEST_DATABASE_URL`, or a fresh one in a temporary folder) with a migrated database to clone. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const given = process.env.TEST_DATABASE_URL;
-  const dir = given ? undefined : temporaryDir();
-  const server = dir && (await openEmbeddedPostgres(dir.path, log));
+  const runDir = startRunDir();
+  const server = given ? undefined : await openEmbeddedPostgres(join(runDir.path, "data"), log);
   const adminUrl = server?.connectionString ?? given!;
-  if (server) await tradeSafetyForSpeed(adminUrl);
   const templateName = `reupload_template_${randomBytes(6).toString("hex")}`;
-  await createTemplate(adminUrl, templateName);
-  project.provide("adminUrl", adminUrl);
-  project.provide("templateName", templateName);
-  return async () => {
+  const teardown = async () => {
     if (!server) await dropTemplate(adminUrl, templateName);
     await server?.close();
-    dir?.remove();
+    runDir.remove();
   };
+  try {
+    if (server) await tradeSafetyForSpeed(adminUrl);
+    await createTemplate(adminUrl, templateName);
+  } catch (error) {
+    await teardown().catch(() => {});
+    throw error;
+  }
+  project.provide("adminUrl", adminUrl);
+  project.provide("templateName", templateName);
+  return teardown;
 }

@@ -41,6 +41,7 @@ export function readingOf(seed: number, frames: number, algorithm = "test/1"): R
     fingerprints: Array.from({ length: frames }, (_, i) =>
       queryOf(randomHash(random), randomHash(random), i * 500, random, algorithm),
     ),
+    patchSets: [],
     framesRead: frames,
     framesUnusable: 0,
     timingsMs: { fetch: 0, decode: 0, hash: 0 },

@@ -47,11 +47,12 @@ function judge(options: {
     kind: options.kind ?? "video",
     durationMs: options.durationMs ?? 20_000,
     fingerprints: options.frames.map(frameAt),
+    patchSets: [],
     framesRead: options.frames.length,
     framesUnusable: 0,
   };
   const references = new Map((options.references ?? [reference()]).map((r) => [r.id, r]));
-  return decide(judged, { hits: options.hits, references }, POLICY);
+  return decide(judged, { hits: options.hits, patchHits: [], references }, POLICY);
 }
 
 const everyHalfSecond = (fromMs: number, toMs: number): number[] =>
@@ -150,8 +151,8 @@ describe("what was done to it", () => {
 describe("what nobody can tell", () => {
   test("no usable picture is unscannable, never clear", () => {
     const verdict = decide(
-      { kind: "video", durationMs: 9_000, fingerprints: [], framesRead: 18, framesUnusable: 18 },
-      { hits: [], references: new Map() },
+      { kind: "video", durationMs: 9_000, fingerprints: [], patchSets: [], framesRead: 18, framesUnusable: 18 },
+      { hits: [], patchHits: [], references: new Map() },
       POLICY,
     );
     expect(verdict.kind).toBe("unscannable");

@@ -9,7 +9,7 @@ const PIECE_MS = 60_000;
 /** The middle of the known, up to 5 s, in the haystack's size, so that it can be joined to it without encoding. */
 async function excerptOf(context: AttackContext): Promise<{ path: string; fromMs: number; lengthMs: number }> {
   const lengthMs = Math.floor((Math.min(EXCERPT_MS, context.clipMs) * 15) / 1000) * (1000 / 15);
-  const fromMs = (context.clipMs - lengthMs) / 2;
+  const fromMs = Math.max(0, (context.clipMs - lengthMs) / 2);
   const path = await cached(context.cacheDir, ".mp4", ["excerpt", 1, context.known.path, fromMs, lengthMs], (to) =>
     runFfmpeg([
       ...["-i", context.known.path, "-an", "-vf"],
@@ -20,9 +20,9 @@ async function excerptOf(context: AttackContext): Promise<{ path: string; fromMs
   return { path, fromMs, lengthMs };
 }
 
-/** Where the excerpt goes differs from known to known: after minute 1 to 8. */
-function minuteFor(name: string): number {
-  return 1 + ([...name].reduce((sum, c) => sum + c.charCodeAt(0), 0) % 8);
+/** Where the excerpt goes differs from known to known: never at the very start or end. */
+function minuteFor(name: string, minutes: number): number {
+  return 1 + ([...name].reduce((sum, c) => sum + c.charCodeAt(0), 0) % (minutes - 1));
 }
 
 /** Five seconds of the known inside ten minutes of something else. */
@@ -33,7 +33,7 @@ export const buriedExcerpt: Attack = {
   async make(context) {
     const pieces = await context.haystack();
     const { path, fromMs, lengthMs } = await excerptOf(context);
-    const minute = minuteFor(context.known.name);
+    const minute = minuteFor(context.known.name, pieces.length);
     const parts = [...pieces.slice(0, minute), path, ...pieces.slice(minute)];
     const list = await cached(context.cacheDir, ".txt", ["list", parts], async (to) => {
       await writeFile(to, parts.map((part) => `file '${part.replaceAll("'", "'\\''")}'\n`).join(""));

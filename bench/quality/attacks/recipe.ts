@@ -20,7 +20,7 @@ export interface AttackContext {
   cacheDir: string;
   /** Path of an overlay, by default of the working size. */
   asset(name: keyof Assets, width?: number, height?: number): Promise<string>;
-  /** Ten one-minute innocent pieces, 426×240 at 15 frames/s, which can be joined without encoding again. */
+  /** One-minute innocent pieces, 426×240 at 15 frames/s, which can be joined without encoding again. */
   haystack(): Promise<string[]>;
 }
 

@@ -59,6 +59,29 @@ create table reference_band (
 create index reference_band_key on reference_band (key) include (neighbours, fingerprint_id);
 create index reference_band_fingerprint on reference_band (fingerprint_id);
 
+-- Parts of pictures that are found again in crops and insets. Place and size in 1/4096 of the picture's longer side.
+-- Candidates share one of eight bands of 16 bits with a patch of the query (locality-sensitive hashing).
+create table reference_patch (
+  id bigint generated always as identity primary key,
+  reference_id uuid not null references reference on delete cascade,
+  algorithm text not null,
+  at_ms integer not null,
+  until_ms integer not null,
+  x smallint not null,
+  y smallint not null,
+  side smallint not null,
+  hash bytea not null check (octet_length(hash) = 16)
+);
+create index reference_patch_reference on reference_patch (reference_id);
+create index reference_patch_band_0 on reference_patch ((get_byte(hash, 0) * 256 + get_byte(hash, 1)));
+create index reference_patch_band_1 on reference_patch ((get_byte(hash, 2) * 256 + get_byte(hash, 3)));
+create index reference_patch_band_2 on reference_patch ((get_byte(hash, 4) * 256 + get_byte(hash, 5)));
+create index reference_patch_band_3 on reference_patch ((get_byte(hash, 6) * 256 + get_byte(hash, 7)));
+create index reference_patch_band_4 on reference_patch ((get_byte(hash, 8) * 256 + get_byte(hash, 9)));
+create index reference_patch_band_5 on reference_patch ((get_byte(hash, 10) * 256 + get_byte(hash, 11)));
+create index reference_patch_band_6 on reference_patch ((get_byte(hash, 12) * 256 + get_byte(hash, 13)));
+create index reference_patch_band_7 on reference_patch ((get_byte(hash, 14) * 256 + get_byte(hash, 15)));
+
 -- One piece of media that somebody asked us to check, once. `content_sha256` is of the job's meaning:
 -- the same id with other content is refused.
 create table submission (
@@ -92,6 +115,8 @@ create table submission_fingerprint (
   quality smallint[] not null,
   pdq bytea not null,
   blockhash bytea not null,
+  -- Patch sets, packed as pack-patches.ts says; empty when there are none.
+  patches bytea not null default '',
   expires_at timestamptz not null
 );
 create index submission_fingerprint_expiry on submission_fingerprint (expires_at);

@@ -1,0 +1,133 @@
+import { UnscannableError } from "../../src/errors.js";
+import { hitsAgainst } from "../../src/fingerprint/hits-against.js";
+import { keptFingerprints, keptPatchSets } from "../../src/fingerprint/kept.js";
+import { type KnownPatch, knownPatches, patchHits, patchTable } from "../../src/fingerprint/patch-hits.js";
+import { findFfmpeg } from "../../src/media/find-ffmpeg.js";
+import { readFrames } from "../../src/media/frames.js";
+import { probeMedia } from "../../src/media/probe.js";
+import type { Frame, MediaKind, PatchHit, Query, Reading, ReferenceSummary } from "../../src/model.js";
+import { readFingerprints } from "../../src/read-fingerprints.js";
+import { decide } from "../../src/verdict/decide.js";
+import { POLICY } from "../../src/verdict/policy.js";
+import type { Detector, DetectorResult, KnownFile } from "./types.js";
+
+interface Registered {
+  summary: ReferenceSummary;
+  fingerprints: Query[];
+  patches: KnownPatch[];
+}
+
+const LIMITS = { maxPixels: 100_000_000, maxDurationMs: 24 * 3_600_000, timeoutMs: 600_000 };
+
+/**
+ * The product's own reading and verdict. References are held in memory and compared with one by one, which gives the
+ * hits that the product's exact lookup gives (a test holds the two together), without a database.
+ */
+export async function ourDetector(): Promise<Detector> {
+  const ffmpeg = await findFfmpeg({});
+  const references: Registered[] = [];
+  const never = new AbortController().signal;
+  const readFile = (path: string) =>
+    readFingerprints(
+      {
+        fetch: async () => ({ path, sha256: "", bytes: 0, dispose: async () => {} }),
+        probe: (file) => probeMedia(file, ffmpeg, LIMITS, never),
+        frames: (file, probe, sampling) => readFrames(file, probe, ffmpeg, { ...LIMITS, sampling }, never),
+      },
+      { path },
+    );
+  const readGiven = (frames: Frame[], kind: MediaKind) => {
+    const probe = {
+      kind,
+      format: "",
+      codec: "",
+      width: frames[0].width,
+      height: frames[0].height,
+      durationMs: frames[frames.length - 1].atMs,
+      framesPerSecond: 1,
+    };
+    const file = { path: "", sha256: "", bytes: 0, dispose: async () => {} };
+    return readFingerprints(
+      { fetch: async () => file, probe: async () => probe, frames: () => asyncFrames(frames) },
+      { path: "" },
+    );
+  };
+  const add = (caseId: string, reading: Reading): number => {
+    const id = String(references.length);
+    const fingerprints = keptFingerprints(reading.fingerprints);
+    const patches = knownPatches(id, keptPatchSets(reading.patchSets, reading.kind));
+    const summary = {
+      id,
+      caseId,
+      label: caseId,
+      kind: reading.kind,
+      durationMs: reading.durationMs,
+      fingerprintCount: fingerprints.length,
+    };
+    references.push({ summary, fingerprints, patches });
+    return fingerprints.length * 64 + patches.length * 16;
+  };
+  return {
+    name: "reupload",
+    register: async (known: KnownFile[]) => {
+      let bytes = 0;
+      for (const { caseId, path } of known) bytes += add(caseId, await readFile(path));
+      return { fingerprints: bytes / 64 };
+    },
+    check: async (path) => verdictOn(() => readFile(path), references),
+    registerFrames: async (caseId, frames, kind) => void add(caseId, await readGiven(frames, kind)),
+    checkFrames: async (frames, kind) => verdictOn(() => readGiven(frames, kind), references),
+  };
+}
+
+async function* asyncFrames(frames: Frame[]): AsyncGenerator<Frame> {
+  yield* frames;
+}
+
+async function verdictOn(read: () => Promise<Reading>, references: Registered[]): Promise<DetectorResult> {
+  let reading: Reading;
+  try {
+    reading = await read();
+  } catch (error) {
+    if (!(error instanceof UnscannableError)) throw error;
+    return { flagged: "unscannable", caseIds: [], segments: [], note: error.reason };
+  }
+  const table = patchTable(reading.patchSets);
+  const hits = references.flatMap((r) => hitsFromReadingSide(reading, r));
+  const parts: PatchHit[] = references.flatMap((r) => patchHits(table, r.patches));
+  const summaries = new Map(references.map((r) => [r.summary.id, r.summary]));
+  const verdict = decide(reading, { hits, patchHits: parts, references: summaries }, POLICY);
+  const matches = verdict.matches.filter((m) => m.verdict === verdict.kind);
+  return {
+    flagged: verdict.kind,
+    caseIds: [...new Set(matches.map((m) => m.caseId))],
+    segments: matches.flatMap((m) => m.segments.map((segment) => ({ ...segment, caseId: m.caseId }))),
+    note:
+      verdict.matches
+        .slice(0, 3)
+        .map(
+          (m) =>
+            `${m.caseId} ${m.verdict} conf ${m.confidence} frames ${m.framesAgreeing} cov ${m.coverageOfReference}/${m.coverageOfSubmission}`,
+        )
+        .join("; ") || undefined,
+  };
+}
+
+/** As a lookup does: every view of the submission against the reference's fingerprints. */
+function hitsFromReadingSide(reading: Reading, { summary, fingerprints }: Registered) {
+  const asKnown = fingerprints.map((f) => ({
+    ...f,
+    views: [{ dihedral: "original" as const, pdq: f.pdq, blockhash: f.blockhash }],
+  }));
+  return reading.fingerprints.flatMap((query, index) =>
+    query.views.flatMap((view) =>
+      hitsAgainst([{ ...query, pdq: view.pdq, blockhash: view.blockhash }], summary.id, asKnown, POLICY.withinBits).map(
+        (hit) => ({
+          ...hit,
+          query: index,
+          dihedral: view.dihedral,
+        }),
+      ),
+    ),
+  );
+}

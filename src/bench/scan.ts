@@ -1,0 +1,205 @@
+import { mkdtemp, rm, stat } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import type { App } from "../app.js";
+import { totals } from "../casework/report.js";
+import { findFfmpeg } from "../media/find-ffmpeg.js";
+import type { Reading, VerdictKind } from "../model.js";
+import { decide } from "../verdict/decide.js";
+import { POLICY } from "../verdict/policy.js";
+import { type Cost, measured, type Spread, spreadOf } from "./measure.js";
+import { type PeakMemory, peakMemoryOf } from "./peak-memory.js";
+import { runPlainFfmpeg } from "./run-ffmpeg.js";
+import { makeLong, makeMinute } from "./scan-media.js";
+
+export interface ScanBenchOptions {
+  /** Empty: a minute of 720p that is made from the fixtures. */
+  files: string[];
+  runs: number;
+  /** Length of the video that memory is measured on; 0 leaves that out. */
+  longHours: number;
+  /** The command line that is `reupload` here: its memory is measured on `check`. */
+  reupload: string[];
+  /** Told what goes on. */
+  onStep?: (text: string) => void;
+}
+
+/** What runs side by side, in this order and back. */
+export const CONTESTANTS = ["check", "full decode", "full decode, all cores", "keyframes only"] as const;
+export type Contestant = (typeof CONTESTANTS)[number];
+
+export const STAGES = ["fetch", "decode", "hash", "lookup", "align"] as const;
+export type Stage = (typeof STAGES)[number];
+
+export interface FileResult {
+  file: string;
+  bytes: number;
+  durationMs: number;
+  framesRead: number;
+  fingerprints: number;
+  verdict: VerdictKind;
+  /** The first check in this process, which the runs leave out. */
+  coldWallMs: number;
+  wallMs: Record<Contestant, Spread>;
+  cpuMs: Record<Contestant, Spread>;
+  /** Of `check` to each of the others, taken within each run. */
+  wallRatio: Partial<Record<Contestant, Spread>>;
+  cpuRatio: Partial<Record<Contestant, Spread>>;
+  /** Medians by the clock on the wall. Decoding and hashing overlap: "decode" is what was spent waiting for pictures. */
+  stagesMs: Record<Stage, number>;
+}
+
+export interface Floor {
+  name: string;
+  limit: number;
+  measured: number;
+  unit: "times" | "MB";
+  passed: boolean;
+}
+
+export interface ScanBenchReport {
+  cores: number;
+  node: string;
+  ffmpeg: string;
+  knownFingerprints: number;
+  runs: number;
+  files: FileResult[];
+  memory?: PeakMemory & { hours: number };
+  floors: Floor[];
+}
+
+/** Of ffmpeg's own full decode on as many threads as a scan decodes on, by the clock on the wall. */
+const MOST_TIMES_FULL_DECODE = 2;
+const MOST_MEGABYTES = 400;
+
+/** What `readVideoFrames` gives the decoder. */
+const DECODER_THREADS = 1;
+
+type Check = { reading: Reading; verdict: VerdictKind; stagesMs: Record<Stage, number> };
+type Round = { check: Check; costs: Record<Contestant, Cost> };
+
+/** Measures checks against ffmpeg on the same files, side by side, and the memory of a check of a long video. Records nothing. */
+export async function benchScan(app: App, options: ScanBenchOptions, signal: AbortSignal): Promise<ScanBenchReport> {
+  const folder = await mkdtemp(join(app.config.mediaTmpDir, "reupload-bench-"));
+  try {
+    const ffmpeg = await findFfmpeg(app.config);
+    const step = options.onStep ?? (() => {});
+    const files = [...options.files];
+    if (files.length === 0) {
+      step("making a minute of 720p");
+      files.push(await makeMinute(ffmpeg.path, folder, signal));
+    }
+    const results: FileResult[] = [];
+    for (const file of files) results.push(await benchFile(app, ffmpeg.path, file, options.runs, step, signal));
+    let memory: ScanBenchReport["memory"];
+    if (options.longHours > 0) {
+      step("making a long video");
+      const long = await makeLong(ffmpeg.path, folder, options.longHours, signal);
+      step("checking the long video");
+      memory = { hours: options.longHours, ...(await peakMemoryOf([...options.reupload, "check", long], signal)) };
+    }
+    return {
+      cores: availableParallelism(),
+      node: process.version,
+      ffmpeg: ffmpeg.version,
+      knownFingerprints: (await totals(app.database.pool)).fingerprints,
+      runs: options.runs,
+      files: results,
+      memory,
+      floors: floorsOf(results, memory),
+    };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function benchFile(
+  app: App,
+  ffmpegPath: string,
+  file: string,
+  runs: number,
+  step: (text: string) => void,
+  signal: AbortSignal,
+): Promise<FileResult> {
+  const contestants: Record<Contestant, () => Promise<Check | undefined>> = {
+    check: () => checkOnce(app, file, signal),
+    "full decode": () => decode(ffmpegPath, ["-threads", String(DECODER_THREADS)], file, signal),
+    "full decode, all cores": () => decode(ffmpegPath, [], file, signal),
+    "keyframes only": () => decode(ffmpegPath, ["-threads", String(DECODER_THREADS), "-skip_frame", "nokey"], file, signal),
+  };
+  step(`${file}: warming up`);
+  const cold = await runRound(contestants, [...CONTESTANTS]);
+  const rounds: Round[] = [];
+  for (let run = 0; run < runs; run++) {
+    step(`${file}: run ${run + 1} of ${runs}`);
+    rounds.push(await runRound(contestants, run % 2 === 0 ? [...CONTESTANTS] : [...CONTESTANTS].reverse()));
+  }
+  return { file, bytes: (await stat(file)).size, coldWallMs: cold.costs.check.wallMs, ...summaryOf(rounds) };
+}
+
+/** What the command `check` does with a file, from opening it to the verdict. */
+async function checkOnce(app: App, path: string, signal: AbortSignal): Promise<Check> {
+  const reading = await app.readLocal({ path }, signal);
+  const lookupFrom = performance.now();
+  const found = await app.scanSteps.lookup(reading);
+  const alignFrom = performance.now();
+  const verdict = decide(reading, found, POLICY);
+  const stagesMs = { ...reading.timingsMs, lookup: alignFrom - lookupFrom, align: performance.now() - alignFrom };
+  return { reading, verdict: verdict.kind, stagesMs };
+}
+
+async function decode(ffmpegPath: string, inputOptions: string[], file: string, signal: AbortSignal): Promise<undefined> {
+  await runPlainFfmpeg(ffmpegPath, [...inputOptions, "-i", file, "-map", "0:V:0", "-an", "-f", "null", "-"], signal);
+}
+
+async function runRound(contestants: Record<Contestant, () => Promise<Check | undefined>>, order: Contestant[]): Promise<Round> {
+  const costs: Partial<Record<Contestant, Cost>> = {};
+  let check: Check | undefined;
+  for (const name of order) {
+    const { value, cost } = await measured(contestants[name]);
+    costs[name] = cost;
+    check = value ?? check;
+  }
+  return { check: check!, costs: costs as Record<Contestant, Cost> };
+}
+
+function summaryOf(rounds: Round[]): Omit<FileResult, "file" | "bytes" | "coldWallMs"> {
+  const { reading, verdict } = rounds[0].check;
+  const others = CONTESTANTS.filter((name) => name !== "check");
+  const absolute = (of: keyof Cost) => each(CONTESTANTS, (name) => spreadOf(rounds.map(({ costs }) => costs[name][of])));
+  const ratio = (of: keyof Cost) =>
+    each(others, (name) => spreadOf(rounds.map(({ costs }) => costs.check[of] / costs[name][of])));
+  return {
+    durationMs: reading.durationMs,
+    framesRead: reading.framesRead,
+    fingerprints: reading.fingerprints.length,
+    verdict,
+    wallMs: absolute("wallMs"),
+    cpuMs: absolute("cpuMs"),
+    wallRatio: ratio("wallMs"),
+    cpuRatio: ratio("cpuMs"),
+    stagesMs: each(STAGES, (stage) => spreadOf(rounds.map(({ check }) => check.stagesMs[stage])).median),
+  };
+}
+
+const each = <K extends string, V>(keys: readonly K[], value: (key: K) => V): Record<K, V> =>
+  Object.fromEntries(keys.map((key) => [key, value(key)])) as Record<K, V>;
+
+function floorsOf(files: FileResult[], memory: ScanBenchReport["memory"]): Floor[] {
+  const worst = (name: Contestant) => Math.max(...files.map(({ wallRatio }) => wallRatio[name]!.median));
+  const against = (name: Contestant): Floor => {
+    const times = worst(name);
+    return {
+      name: `check against ${name}, wall, median`,
+      limit: MOST_TIMES_FULL_DECODE,
+      measured: times,
+      unit: "times",
+      passed: times <= MOST_TIMES_FULL_DECODE,
+    };
+  };
+  const floors = [against("full decode"), against("full decode, all cores")];
+  if (!memory) return floors;
+  const megabytes = (memory.processBytes + memory.largestChildBytes) / 1e6;
+  const name = `memory of check and ffmpeg on ${memory.hours} h of video`;
+  return [...floors, { name, limit: MOST_MEGABYTES, measured: megabytes, unit: "MB", passed: megabytes <= MOST_MEGABYTES }];
+}

@@ -1,0 +1,5 @@
+import { Command } from "commander";
+import { benchScanCommand } from "./bench-scan.js";
+
+export const benchCommand = (): Command =>
+  new Command("bench").description("measure this program on this machine").addCommand(benchScanCommand());

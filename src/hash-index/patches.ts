@@ -1,0 +1,73 @@
+import { PATCH_UNITS, toUnits } from "../fingerprint/pack-patches.js";
+import { type KnownPatch, PATCH_BANDS, patchHits, patchTable } from "../fingerprint/patch-hits.js";
+import type { PatchHit, PatchSet } from "../model.js";
+import type { Db } from "../platform/database.js";
+
+interface Row {
+  id: string;
+  referenceId: string;
+  atMs: number;
+  untilMs: number;
+  x: number;
+  y: number;
+  side: number;
+  hash: Buffer;
+}
+
+const BANDS = Array.from({ length: PATCH_BANDS }, (_, band) => band);
+
+/** A condition a band's expression index answers. */
+const inBand = (band: number): string =>
+  `get_byte(p.hash, ${2 * band}) * 256 + get_byte(p.hash, ${2 * band + 1}) = any($${band + 2}::int[])`;
+
+/** The hits of a submission's patches on active references: one statement fetches every candidate, {@link patchHits} compares. */
+export async function lookupPatches(db: Db, sets: PatchSet[], algorithm: string): Promise<PatchHit[]> {
+  const table = patchTable(sets);
+  if (table.bands[0].size === 0) return [];
+  const { rows } = await db.query<Row>(
+    `select p.id, p.reference_id as "referenceId", p.at_ms as "atMs", p.until_ms as "untilMs", p.x, p.y, p.side, p.hash
+     from reference_patch p
+     join reference r on r.id = p.reference_id
+     where r.retired_at is null and p.algorithm = $1 and (${BANDS.map(inBand).join(" or ")})`,
+    [algorithm, ...table.bands.map((band) => [...band.keys()])],
+  );
+  return patchHits(table, rows.map(knownPatch));
+}
+
+const knownPatch = (row: Row): KnownPatch => ({
+  ...row,
+  x: row.x / PATCH_UNITS,
+  y: row.y / PATCH_UNITS,
+  side: row.side / PATCH_UNITS,
+});
+
+/** Adds a reference's patches, in its transaction. */
+export async function insertPatches(tx: Db, referenceId: string, sets: PatchSet[]): Promise<void> {
+  const rows = sets.flatMap(({ patches, ...set }) => patches.map((patch) => ({ ...set, ...patch })));
+  await tx.query(
+    `insert into reference_patch (reference_id, algorithm, at_ms, until_ms, x, y, side, hash)
+     select $1, algorithm, at_ms, until_ms, x, y, side, hash
+     from unnest($2::text[], $3::int[], $4::int[], $5::smallint[], $6::smallint[], $7::smallint[], $8::bytea[])
+       as t (algorithm, at_ms, until_ms, x, y, side, hash)`,
+    [
+      referenceId,
+      rows.map((r) => r.algorithm),
+      rows.map((r) => Math.round(r.atMs)),
+      rows.map((r) => Math.round(r.untilMs)),
+      rows.map((r) => toUnits(r.x)),
+      rows.map((r) => toUnits(r.y)),
+      rows.map((r) => toUnits(r.side)),
+      rows.map((r) => Buffer.from(r.hash)),
+    ],
+  );
+}
+
+/** The patches an active reference is recognised by. */
+export async function patchesOfReference(db: Db, referenceId: string): Promise<KnownPatch[]> {
+  const { rows } = await db.query<Row>(
+    `select id, reference_id as "referenceId", at_ms as "atMs", until_ms as "untilMs", x, y, side, hash
+     from reference_patch where reference_id = $1`,
+    [referenceId],
+  );
+  return rows.map(knownPatch);
+}
