@@ -19,6 +19,9 @@ export const SAMPLING = { mode: "every", framesPerSecond: 2 } as const;
 const PATCHES_PER_PICTURE = 48;
 const PATCHES_PER_IMAGE = 96;
 
+/** Patches are taken half as often as fingerprints: finding them costs ten times as much. */
+const PATCH_STEP_MS = 900;
+
 /** A fingerprint whose views and patches are computed only if thinning keeps it. */
 type Pending = Fingerprint & { viewsOf(): View[]; frame: Frame };
 
@@ -63,7 +66,8 @@ async function readFrames(frames: AsyncIterable<Frame>, patchCount: number) {
   const read = { fingerprints, patchSets, framesRead: 0, framesUnusable: 0, lastAtMs: 0, hashMs: 0 };
   const keep = ({ viewsOf, frame, ...fingerprint }: Pending) => {
     fingerprints.push({ ...fingerprint, views: viewsOf() });
-    if (fingerprint.variant === "full") patchSets.push(patchSetOf(frame, fingerprint, patchCount));
+    const apartMs = fingerprint.untilMs - (patchSets.at(-1)?.untilMs ?? Number.NEGATIVE_INFINITY);
+    if (fingerprint.variant === "full" && apartMs >= PATCH_STEP_MS) patchSets.push(patchSetOf(frame, fingerprint, patchCount));
   };
   for await (const frame of frames) {
     const fromMs = performance.now();

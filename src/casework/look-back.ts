@@ -1,4 +1,5 @@
 import type { Pool } from "pg";
+import { withInverted } from "../fingerprint/fingerprint-frame.js";
 import { unpackPatchSets } from "../fingerprint/pack-patches.js";
 import {
   DIHEDRALS,
@@ -134,7 +135,7 @@ export async function pendingLookBack(pool: Pool): Promise<{ reference: Referenc
       quality: quality[i],
       pdq: all[0].pdq,
       blockhash: all[0].blockhash,
-      views: all,
+      views: withInverted(all),
     };
   });
   return { reference: { ...reference, durationMs: Number(reference.durationMs) }, fingerprints };

@@ -5,7 +5,7 @@ import type { Match, Reading, Verdict } from "../model.js";
 import { decide, unscannable } from "../verdict/decide.js";
 import { POLICY } from "../verdict/policy.js";
 import { withApp } from "./open.js";
-import { complain, oneLine, reasonOf, say, withProgress } from "./output.js";
+import { complain, oneLine, reasonOf, say, sayJson, withProgress } from "./output.js";
 import type { SetExitCode } from "./program.js";
 import { type NamedMedia, namedMedia } from "./sources.js";
 
@@ -37,7 +37,8 @@ async function checkAll(
   await withProgress(media, "checking", async (item) => {
     try {
       const checked = await check(app, item, signal);
-      say(options.json ? JSON.stringify(jsonOf(item, checked)) : lineOf(item, checked, options.explain ?? false));
+      if (options.json) sayJson(jsonOf(item, checked));
+      else say(lineOf(item, checked, options.explain ?? false));
     } catch (error) {
       signal.throwIfAborted();
       failed = true;

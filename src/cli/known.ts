@@ -4,7 +4,7 @@ import { listReferences, retireReference } from "../hash-index/references.js";
 import { register } from "../register.js";
 import { clock } from "../verdict/explain.js";
 import { withApp } from "./open.js";
-import { complain, oneLine, reasonOf, say, table, withProgress } from "./output.js";
+import { complain, oneLine, reasonOf, say, sayJson, table, withProgress } from "./output.js";
 import type { SetExitCode } from "./program.js";
 import { namedMedia } from "./sources.js";
 
@@ -69,7 +69,7 @@ const listCommand = () =>
         listReferences(database.pool, { caseId: options.case, retired: options.all }),
       );
       if (options.json) {
-        for (const reference of listed) say(JSON.stringify(reference));
+        for (const reference of listed) sayJson(reference);
         return;
       }
       if (listed.length === 0) {

@@ -23,6 +23,10 @@ export const say = (line: string): void => {
   process.stdout.write(`${line}\n`);
 };
 
+/** Writes a line of JSON to standard output. JSON escapes control characters, except DEL and the 8-bit ones, of which CSI is one. */
+export const sayJson = (value: unknown): void =>
+  say(JSON.stringify(value).replace(/[\u007f-\u009f]/g, (c) => `\\u00${c.charCodeAt(0).toString(16)}`));
+
 /** Calls `work` for every item, in order, with a progress bar on a terminal and nothing in a pipe. */
 export async function withProgress<T>(items: T[], label: string, work: (item: T) => Promise<void>): Promise<void> {
   const bar =

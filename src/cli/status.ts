@@ -5,7 +5,7 @@ import { SUBMISSIONS } from "../intake/client.js";
 import { listParked } from "../intake/park.js";
 import { jobIdFor } from "../platform/queues.js";
 import { withApp } from "./open.js";
-import { complain, oneLine, say, table } from "./output.js";
+import { complain, oneLine, say, sayJson, table } from "./output.js";
 import type { SetExitCode } from "./program.js";
 
 export const statusCommand = (setExitCode: SetExitCode): Command =>
@@ -26,15 +26,13 @@ async function showSystem(app: App, json: boolean): Promise<void> {
   const jobs = await app.queues.queue(SUBMISSIONS).getJobCounts("waiting", "prioritized", "active", "delayed", "failed");
   const parked = await listParked(pool, 5);
   if (json)
-    return say(
-      JSON.stringify({
-        database: embedded ? "embedded" : "external",
-        queues: app.queues.backend,
-        jobs,
-        ...recorded,
-        lastParked: parked,
-      }),
-    );
+    return sayJson({
+      database: embedded ? "embedded" : "external",
+      queues: app.queues.backend,
+      jobs,
+      ...recorded,
+      lastParked: parked,
+    });
   say(
     table(
       ["what", "how many"],
@@ -75,7 +73,7 @@ async function showSystem(app: App, json: boolean): Promise<void> {
 async function showSubmission(app: App, submissionId: string, json: boolean): Promise<boolean> {
   const report = await submissionReport(app.database.pool, submissionId);
   if (report) {
-    if (json) say(JSON.stringify(report));
+    if (json) sayJson(report);
     else sayReport(report);
     return true;
   }
@@ -86,7 +84,8 @@ async function showSubmission(app: App, submissionId: string, json: boolean): Pr
     return false;
   }
   const status = { submissionId, state, reason: parked?.reason };
-  say(json ? JSON.stringify(status) : `${submissionId}: ${parked ? `parked, ${parked.reason}` : `not scanned yet (${state})`}`);
+  if (json) sayJson(status);
+  else say(oneLine(`${submissionId}: ${parked ? `parked, ${parked.reason}` : `not scanned yet (${state})`}`));
   return true;
 }
 

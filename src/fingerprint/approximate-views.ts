@@ -1,4 +1,5 @@
 import { DIHEDRALS, type Dihedral, type Hash, type View } from "../model.js";
+import { withInverted } from "./fingerprint-frame.js";
 
 /** For each symmetry: where a cell of a square grid is seen, in cells of `side`. */
 const SEEN_AT: Record<Dihedral, (row: number, column: number, last: number) => [number, number]> = {
@@ -30,11 +31,12 @@ const SIGNS: Record<Dihedral, { transpose: boolean; turned: (row: number, column
  * over 53 images the PDQ of a view lies 6 bits (median) and 12 bits (9 in 10) from the true one. `original` is exact.
  */
 export function viewsFromHashes(pdq: Hash, blockhash: Hash): View[] {
-  return DIHEDRALS.map((dihedral) =>
+  const views = DIHEDRALS.map((dihedral) =>
     dihedral === "original"
       ? { dihedral, pdq, blockhash }
       : { dihedral, pdq: turnPdq(pdq, dihedral), blockhash: turnBlockhash(blockhash, dihedral) },
   );
+  return withInverted(views);
 }
 
 /** PDQ's bit of row r, column c is number 16 r + c, counted from the last of its hexadecimal form. */

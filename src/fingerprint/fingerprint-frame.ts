@@ -1,5 +1,6 @@
 import { DIHEDRALS, type Fingerprint, type Frame, type View } from "../model.js";
 import { blockhashViews } from "./blockhash.js";
+import { complement } from "./hash.js";
 import { dihedralHashes, pdqOf } from "./pdq.js";
 import { type Usability, usability } from "./usable.js";
 
@@ -19,7 +20,7 @@ export type FrameReading = Usability & {
   fingerprint: Fingerprint;
   /** PDQ's 16x16 transform. */
   dct: Float32Array;
-  /** PDQ and blockhash of the frame through all eight symmetries. */
+  /** PDQ and blockhash of the frame through all eight symmetries, and of its negative. */
   views(): View[];
 };
 
@@ -34,7 +35,13 @@ export function fingerprintFrame(frame: Frame, variant = "full"): FrameReading {
     dct,
     views() {
       const hashes = dihedralHashes(dct);
-      return DIHEDRALS.map((dihedral) => ({ dihedral, pdq: hashes[dihedral], blockhash: blockhash(dihedral) }));
+      return withInverted(DIHEDRALS.map((dihedral) => ({ dihedral, pdq: hashes[dihedral], blockhash: blockhash(dihedral) })));
     },
   };
 }
+
+/** The eight views of a picture, and the first (as it is) in inverted colours. */
+export const withInverted = (views: View[]): View[] => [
+  ...views,
+  { dihedral: "original", pdq: complement(views[0].pdq), blockhash: complement(views[0].blockhash) },
+];

@@ -26,3 +26,6 @@ export function distance(a: Hash, b: Hash): number {
   for (let i = 0; i < a.length; i++) bits += BITS_SET[a[i] ^ b[i]];
   return bits;
 }
+
+/** All bits turned: what PDQ and blockhash make of a picture with inverted colours (exactly, but for values at the median). */
+export const complement = (hash: Hash): Hash => hash.map((byte) => ~byte);

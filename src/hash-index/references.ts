@@ -3,7 +3,7 @@ import type { Pool } from "pg";
 import { UsageError } from "../errors.js";
 import { hashToHex } from "../fingerprint/hash.js";
 import { keptFingerprints, keptPatchSets } from "../fingerprint/kept.js";
-import type { MediaKind, NewReference, Query, Reading, Registered } from "../model.js";
+import { DIHEDRALS, type MediaKind, type NewReference, type Query, type Reading, type Registered } from "../model.js";
 import { type Db, transaction } from "../platform/database.js";
 import { changeIndex } from "./lock.js";
 import { insertPatches } from "./patches.js";
@@ -67,7 +67,7 @@ export async function addReference(
 }
 
 const viewsOf = (fingerprints: Query[]): Buffer =>
-  Buffer.concat(fingerprints.flatMap((f) => f.views.flatMap((v) => [v.pdq, v.blockhash])));
+  Buffer.concat(fingerprints.flatMap((f) => f.views.slice(0, DIHEDRALS.length).flatMap((v) => [v.pdq, v.blockhash])));
 
 async function insertFingerprints(tx: Db, referenceId: string, fingerprints: Query[]): Promise<void> {
   await tx.query(

@@ -22,14 +22,28 @@ const SAME_PLACE = 0.1;
 /** ... and their estimates of its size by less than this factor. */
 const SAME_SIZE = 1.27;
 
-/** Fewer agreeing patches than this happen between different pictures (never more than 2 of 12 among 306 pairs). */
+/** Fewer agreeing patches than this say nothing. */
 const LEAST_PATCHES = 3;
 
-/** Doubt left by a whole picture at this distance; measured in bench quality. */
-export const doubtOfBits = (bits: number): number => 0.01 + 0.5 * (bits / 31) ** 3;
+/** Share of all placements that agree with a given one: a disc of radius 0.1 among 2 x 1 longer sides, and one step in six of size. */
+const CHANCE_AGREEMENT = 0.006;
 
-/** Doubt left by so many patches that agree: a quarter for each beyond the second. */
-export const doubtOfPatches = (count: number): number => Math.max(0.005, 0.25 ** (count - 2));
+/** Patches nearer to each other than this share of the larger one's side show the same thing, and count once. */
+const OWN_PLACE = 0.5;
+
+/** Doubt left by a whole picture at this distance; measured in bench quality. */
+export const doubtOfBits = (bits: number): number => 0.005 + 0.1 * (bits / 31) ** 3;
+
+/**
+ * Doubt left by `agreeing` of `hits` patch hits between two pictures, the best of `pairs` pairs of pictures that were
+ * compared: how many such agreements chance alone would give (an a-contrario number of false alarms: Desolneux, Moisan,
+ * Morel, "From Gestalt Theory to Image Analysis", 2008). The larger the index, the more it takes.
+ */
+export function doubtOfPatches(agreeing: number, hits: number, pairs: number): number {
+  let alarms = pairs * hits;
+  for (let i = 1; i < agreeing; i++) alarms *= ((hits - i) / i) * CHANCE_AGREEMENT;
+  return Math.min(1, Math.max(1e-4, alarms));
+}
 
 /** Whole-picture hits as agreements. */
 export function wholeAgreements(hits: Hit[], moments: { atMs: number; untilMs: number; variant: string }[]): Agreement[] {
@@ -49,34 +63,29 @@ export function wholeAgreements(hits: Hit[], moments: { atMs: number; untilMs: n
 }
 
 /**
- * Pairs of pictures in which enough patches agree on one similarity (shift and size) between them. The hits are of one
- * reference.
+ * Pairs of pictures in which enough patches agree on one similarity (shift and size) between them, by reference.
+ *
+ * @param hits on all references
  */
-export function partAgreements(hits: PatchHit[], sets: PatchSet[]): Agreement[] {
-  const pairs = groupBy(hits, (h) => `${h.query} ${h.referenceAtMs} ${h.mirrored}`);
-  const agreements: Agreement[] = [];
-  for (const pair of pairs.values()) {
-    if (pair.length < LEAST_PATCHES) continue;
+export function partAgreements(hits: PatchHit[], sets: PatchSet[]): Map<string, Agreement[]> {
+  const groups = groupBy(hits, (h) => `${h.referenceId} ${h.query} ${h.referenceAtMs} ${h.mirrored}`);
+  const pairs = [...groups.values()].filter((pair) => pair.length >= LEAST_PATCHES);
+  const agreements = new Map<string, Agreement[]>();
+  for (const pair of pairs) {
     const count = largestConsensus(pair.map((hit) => placementOf(hit, sets[hit.query])));
-    if (count < LEAST_PATCHES) continue;
-    const [{ query, mirrored, referenceAtMs, referenceUntilMs }] = pair;
+    const doubt = doubtOfPatches(count, pair.length, pairs.length);
+    if (count < LEAST_PATCHES || doubt >= 1) continue;
+    const [{ query, mirrored, referenceId, referenceAtMs, referenceUntilMs }] = pair;
     const { atMs, untilMs } = sets[query];
-    agreements.push({
-      atMs,
-      untilMs,
-      referenceAtMs,
-      referenceUntilMs,
-      dihedral: mirrored ? "flipy" : "original",
-      doubt: doubtOfPatches(count),
-      part: true,
-    });
+    const agreement: Agreement = { atMs, untilMs, referenceAtMs, referenceUntilMs, dihedral: mirrored ? "flipy" : "original", doubt, part: true };
+    agreements.set(referenceId, [...(agreements.get(referenceId) ?? []), agreement]);
   }
   return agreements;
 }
 
 /** Where a hit says that the known picture lies in the submission's: the place of its point (0.5, 0.5), and its size. */
 interface Placement {
-  known: string;
+  known: PatchHit["known"];
   patch: number;
   x: number;
   y: number;
@@ -88,7 +97,7 @@ function placementOf(hit: PatchHit, set: PatchSet): Placement {
   const size = side / hit.known.side;
   const seenX = hit.mirrored ? set.width - x : x;
   return {
-    known: hit.known.id,
+    known: hit.known,
     patch: hit.patch,
     x: seenX + (0.5 - hit.known.x) * size,
     y: y + (0.5 - hit.known.y) * size,
@@ -96,14 +105,25 @@ function placementOf(hit: PatchHit, set: PatchSet): Placement {
   };
 }
 
-/** How many different known patches, on different patches of the submission, agree with the best-supported placement. */
+/** How many known patches, each in its own place and on a different patch of the submission, agree with the best-supported placement. */
 function largestConsensus(placements: Placement[]): number {
   let best = 0;
   for (const centre of placements) {
     const near = placements.filter((p) => agrees(p, centre));
-    best = Math.max(best, Math.min(new Set(near.map((p) => p.known)).size, new Set(near.map((p) => p.patch)).size));
+    if (near.length > best) best = Math.max(best, inOwnPlaces(near));
   }
   return best;
+}
+
+function inOwnPlaces(placements: Placement[]): number {
+  const counted: Placement[] = [];
+  for (const p of placements) {
+    const alone = counted.every(
+      (c) => c.patch !== p.patch && Math.hypot(c.known.x - p.known.x, c.known.y - p.known.y) > OWN_PLACE * Math.max(c.known.side, p.known.side),
+    );
+    if (alone) counted.push(p);
+  }
+  return counted.length;
 }
 
 function agrees(a: Placement, b: Placement): boolean {

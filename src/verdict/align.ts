@@ -35,8 +35,8 @@ function speeds(): number[] {
 
 /**
  * Finds the lines on which agreements lie, strongest first: a Hough vote over speed and offset (VCSL's comparison, He et
- * al., CVPR 2022: Hough voting has the best recall), each line refined by least squares and its agreements taken out
- * before the next is sought.
+ * al., CVPR 2022: Hough voting has the best recall), each line refined by least squares and the moments it explains
+ * taken out before the next is sought.
  */
 export function align(agreements: Agreement[]): Track[] {
   let left = surestPerMoment(agreements);
@@ -44,8 +44,8 @@ export function align(agreements: Agreement[]): Track[] {
   while (left.length > 0 && tracks.length < MAX_TRACKS) {
     const track = strongest(left);
     tracks.push(track);
-    const taken = new Set(track.agreements);
-    left = left.filter((a) => !taken.has(a));
+    const explained = new Set(track.agreements.map((a) => a.atMs));
+    left = left.filter((a) => !explained.has(a.atMs));
   }
   return tracks;
 }
@@ -158,21 +158,22 @@ export function segmentsOf(
     runs[runs.length - 1].push(agreement);
     reach = Math.max(reach, agreement.untilMs);
   }
-  return runs.map((run) => segmentOf(run, durations, halfStepMs));
+  return runs.map((run) => segmentOf(run, track, durations, halfStepMs));
 }
 
-function segmentOf(run: Agreement[], durations: { submissionMs: number; referenceMs: number }, halfStepMs: number): Segment {
-  const clampTo = (limitMs: number) => (ms: number) => Math.round(Math.min(Math.max(ms, 0), limitMs || Number.POSITIVE_INFINITY));
-  const onSubmission = clampTo(durations.submissionMs);
-  const onReference = clampTo(durations.referenceMs);
-  const from = Math.min(...run.map((a) => a.atMs));
-  const to = Math.max(...run.map((a) => a.untilMs));
-  const referenceFrom = Math.min(...run.map((a) => a.referenceAtMs));
-  const referenceTo = Math.max(...run.map((a) => a.referenceUntilMs));
+function segmentOf(run: Agreement[], track: Track, durations: { submissionMs: number; referenceMs: number }, halfStepMs: number): Segment {
+  const from = Math.min(...run.map((a) => a.atMs)) - halfStepMs;
+  const to = Math.max(...run.map((a) => a.untilMs)) + halfStepMs;
+  // A picture held for long agrees with a long stretch of the reference; the line says which part of it is meant.
+  const earliest = Math.max(0, Math.min(...run.map((a) => a.referenceAtMs)) - halfStepMs);
+  const latest = Math.min(Math.max(...run.map((a) => a.referenceUntilMs)) + halfStepMs, durations.referenceMs || Number.POSITIVE_INFINITY);
+  const ends = [from, to].map((ms) => within(track.speed * ms + track.offsetMs, earliest, latest)).sort((a, b) => a - b);
   return {
-    submissionFromMs: onSubmission(from - halfStepMs),
-    submissionToMs: onSubmission(to + halfStepMs),
-    referenceFromMs: onReference(referenceFrom - halfStepMs),
-    referenceToMs: onReference(referenceTo + halfStepMs),
+    submissionFromMs: Math.round(Math.max(0, from)),
+    submissionToMs: Math.round(Math.min(to, durations.submissionMs || Number.POSITIVE_INFINITY)),
+    referenceFromMs: Math.round(ends[0]),
+    referenceToMs: Math.round(ends[1]),
   };
 }
+
+const within = (value: number, least: number, most: number): number => Math.min(Math.max(value, least), most);

@@ -72,7 +72,7 @@ function agreementsByReference(judged: Judged, found: Pick<Found, "hits" | "patc
     if (more.length > 0) agreements.set(id, [...(agreements.get(id) ?? []), ...more]);
   };
   for (const [id, hits] of groupBy(found.hits, (h) => h.referenceId)) add(id, wholeAgreements(hits, judged.fingerprints));
-  for (const [id, hits] of groupBy(found.patchHits, (h) => h.referenceId)) add(id, partAgreements(hits, judged.patchSets));
+  for (const [id, parts] of partAgreements(found.patchHits, judged.patchSets)) add(id, parts);
   return agreements;
 }
 
@@ -134,10 +134,15 @@ function judge(
   return most || long ? "match" : "review";
 }
 
-/** How sure we are that the moments show the same, from 0 to 1: each one's doubt multiplies, though neighbours resemble each other. */
+/**
+ * How sure we are that the moments show the same, from 0 to 1. Doubts would multiply if moments were independent; the
+ * pictures of a video resemble each other, so the second surest counts half, the third a third, and so on. However
+ * often a moment of the reference is seen, it counts once.
+ */
 function confidenceOf(surest: Agreement[]): number {
-  const doubt = surest.reduce((product, a) => product * a.doubt, 1);
-  return Math.round((1 - Math.min(doubt, 1)) * 1000) / 1000;
+  const doubts = [...groupBy(surest, (a) => a.referenceAtMs).values()].map((group) => Math.min(...group.map((a) => a.doubt)));
+  const evidence = doubts.sort((a, b) => a - b).reduce((sum, doubt, i) => sum - Math.log(doubt) / (i + 1), 0);
+  return Math.round((1 - Math.exp(-evidence)) * 1000) / 1000;
 }
 
 function transformOf(dihedral: Dihedral, track: Track, agreements: Agreement[]): Transform {

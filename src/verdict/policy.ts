@@ -20,8 +20,8 @@ export interface Policy {
 export const POLICY: Policy = {
   version: "2026-11-24.1",
   withinBits: 31,
-  reviewConfidence: 0.49,
-  matchConfidence: 0.8,
+  reviewConfidence: 0.7,
+  matchConfidence: 0.95,
   minFrames: 2,
   minSpanMs: 3_000,
   minCoverage: 0.5,
