@@ -56,7 +56,7 @@ export async function openApp(config: Config, log: Log): Promise<App> {
     queues,
     scanSteps: scanStepsOf(config, database, log),
     registerSteps,
-    readLocal: registerSteps.read,
+    readLocal: reader(anywhere(config), log, { thrifty: true }),
     resumeLookBacks: (signal) => resumeLookBacks(database, registerSteps, signal),
     close: async () => {
       await queues.close();
@@ -68,7 +68,7 @@ export async function openApp(config: Config, log: Log): Promise<App> {
 function scanStepsOf(config: Config, { pool }: Database, log: Log): ScanSteps<PoolClient> {
   return {
     earlierOutcome: (submission) => earlierOutcome(pool, submission),
-    read: reader(config, log),
+    read: reader(config, log, { thrifty: true }),
     lookup: (reading) => lookupAll(pool, reading),
     lookupIfChanged: async (tx, reading, seenSeq) => {
       await holdIndexStill(tx);
@@ -89,7 +89,7 @@ async function lookupAll(db: Db, { fingerprints, patchSets }: Reading): Promise<
 
 function registerStepsOf(config: Config, { pool }: Database, log: Log): RegisterSteps {
   return {
-    read: reader({ ...config, mediaRoots: ["/"], mediaAllowPrivateAddresses: true }, log),
+    read: reader(anywhere(config), log, { thrifty: false }),
     add: (reference, reading) => addReference(pool, reference, reading, ALGORITHM),
     past: () => pastSubmissions(pool, ALGORITHM),
     recordLookBack: (past, verdict, reference) => recordLookBack(pool, past, verdict, reference, caseworkSettings(config)),
@@ -98,13 +98,20 @@ function registerStepsOf(config: Config, { pool }: Database, log: Log): Register
   };
 }
 
+/** What the person at the command line may read: everything. */
+const anywhere = (config: Config): Config => ({ ...config, mediaRoots: ["/"], mediaAllowPrivateAddresses: true });
+
 const caseworkSettings = (config: Config): CaseworkSettings => ({
   toolVersion: readVersion(),
   retentionDays: config.submissionRetentionDays,
   takedownDeadlineHours: config.takedownDeadlineHours,
 });
 
-function reader(config: Config, log: Log): (media: MediaSource, signal: AbortSignal) => Promise<Reading> {
+function reader(
+  config: Config,
+  log: Log,
+  how: { thrifty: boolean },
+): (media: MediaSource, signal: AbortSignal) => Promise<Reading> {
   const limits = { maxPixels: config.mediaMaxPixels, maxDurationMs: config.mediaMaxDurationMs, timeoutMs: config.scanTimeoutMs };
   const fetching = {
     mediaRoots: config.mediaRoots,
@@ -115,10 +122,7 @@ function reader(config: Config, log: Log): (media: MediaSource, signal: AbortSig
   };
   return async (media, signal) => {
     const ffmpeg = await findFfmpeg(config);
-    const options = {
-      ...limits,
-      onWarning: (text: string) => log.debug(text),
-    };
+    const options = { ...limits, onWarning: (text: string) => log.debug(text) };
     return readFingerprints(
       {
         fetch: (source) => fetchMedia(source, fetching, signal),
@@ -126,6 +130,7 @@ function reader(config: Config, log: Log): (media: MediaSource, signal: AbortSig
         frames: (file, probe, sampling) => readFrames(file, probe, ffmpeg, { ...options, sampling }, signal),
       },
       media,
+      how,
     );
   };
 }

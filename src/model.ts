@@ -84,7 +84,8 @@ export interface Fingerprint {
 export interface View {
   dihedral: Dihedral;
   pdq: Hash;
-  blockhash: Hash;
+  /** Of stills only. */
+  blockhash?: Hash;
 }
 
 /** A fingerprint together with all its views: what a lookup asks for. */
@@ -93,23 +94,19 @@ export interface Query extends Fingerprint {
 }
 
 /**
- * A part of a picture that is found again when the picture is cropped, partly covered, or shrunk into another. Place and size are in
- * shares of the picture's longer side, `hash` has 128 bits.
+ * Parts of one picture, strongest first, that are found again when the picture is cropped, partly covered, or shrunk into
+ * another. Packed, because a long video has many: lengths are in 1/4096 of the picture's longer side.
  */
-export interface Patch {
-  x: number;
-  y: number;
-  side: number;
-  hash: Hash;
-}
-
-/** The patches of one picture, strongest first. `width` is the picture's, in shares of its longer side. */
 export interface PatchSet {
   algorithm: string;
   atMs: number;
   untilMs: number;
+  /** The picture's. */
   width: number;
-  patches: Patch[];
+  /** x, y (middle) and side of each patch. */
+  places: Uint16Array;
+  /** 128 bits (16 bytes) of each patch. */
+  hashes: Uint8Array;
 }
 
 /** Everything the scan or a registration learns from the bytes of one file. */
@@ -138,7 +135,8 @@ export interface Hit {
   referenceUntilMs: number;
   /** Hamming distances, of 256 bits. */
   pdqDistance: number;
-  blockhashDistance: number;
+  /** Only between stills: a video's frames confirm each other, so its references keep no blockhash. */
+  blockhashDistance?: number;
 }
 
 /** One patch of a submission near one patch of a reference. */
@@ -151,7 +149,7 @@ export interface PatchHit {
   referenceId: string;
   referenceAtMs: number;
   referenceUntilMs: number;
-  /** Of the reference's patch; `id` tells it from the reference's others. */
+  /** The reference's patch, lengths in 1/4096; `id` tells it from the reference's others. */
   known: { id: string; x: number; y: number; side: number };
   /** Hamming distance, of 128 bits. */
   distance: number;

@@ -3,17 +3,30 @@ import { cropFrame, insideBorders } from "./fingerprint/borders.js";
 import { fingerprintFrame } from "./fingerprint/fingerprint-frame.js";
 import { PATCH_ALGORITHM, patchesOf } from "./fingerprint/patches.js";
 import { createThinner } from "./fingerprint/thin.js";
-import type { Fingerprint, Frame, MediaFile, MediaSource, PatchSet, Probe, Query, Reading, View } from "./model.js";
+import type { Fingerprint, Frame, MediaFile, MediaKind, MediaSource, PatchSet, Probe, Query, Reading, View } from "./model.js";
 
 /** The I/O of a reading. */
 export interface ReadSteps {
   fetch(media: { url: string } | { path: string }): Promise<MediaFile>;
   probe(file: MediaFile): Promise<Probe>;
-  frames(file: MediaFile, probe: Probe, sampling: typeof SAMPLING): AsyncIterable<Frame>;
+  frames(file: MediaFile, probe: Probe, sampling: Sampling): AsyncIterable<Frame>;
 }
 
-/** Pictures taken of a video. */
-export const SAMPLING = { mode: "every", framesPerSecond: 2 } as const;
+/** `thrifty` decodes only what a scan needs; a reference, which is read once and compared for years, is decoded in full. */
+export interface Sampling {
+  mode: "every";
+  framesPerSecond: number;
+  thrifty: boolean;
+}
+
+/** Pictures taken of a second of video. */
+const FRAMES_PER_SECOND = 2;
+
+/** A thrifty reading with less than this share of the pictures it should have is done again in full: see `readAll`. */
+const LEAST_SHARE = 0.6;
+
+/** ... and so is one with a gap of more than this between two pictures. */
+const MOST_GAP_MS = 1_500;
 
 /** A picture has more patches than an index keeps, so that those it keeps are among them. */
 const PATCHES_PER_PICTURE = 48;
@@ -23,7 +36,7 @@ const PATCHES_PER_IMAGE = 96;
 const PATCH_STEP_MS = 900;
 
 /** A fingerprint whose views and patches are computed only if thinning keeps it. */
-type Pending = Fingerprint & { viewsOf(): View[]; frame: Frame };
+type Pending = Fingerprint & { viewsOf(kind: MediaKind): View[]; frame: Frame };
 
 /**
  * Media to fingerprints: what a scan and a registration share. The file is gone again when this returns or throws, and
@@ -31,17 +44,14 @@ type Pending = Fingerprint & { viewsOf(): View[]; frame: Frame };
  *
  * @throws UnscannableError when it cannot be decoded; TransientError when it may be fetched later.
  */
-export async function readFingerprints(steps: ReadSteps, media: MediaSource): Promise<Reading> {
+export async function readFingerprints(steps: ReadSteps, media: MediaSource, options: { thrifty: boolean }): Promise<Reading> {
   if ("fingerprints" in media) return given(media);
   const startedAtMs = performance.now();
   const file = await steps.fetch(media);
   try {
     const fetchedAtMs = performance.now();
     const probe = await steps.probe(file);
-    const read = await readFrames(
-      steps.frames(file, probe, SAMPLING),
-      probe.kind === "image" ? PATCHES_PER_IMAGE : PATCHES_PER_PICTURE,
-    );
+    const read = await readAll(steps, file, probe, options.thrifty);
     const elapsedMs = performance.now() - fetchedAtMs;
     return {
       sha256: file.sha256,
@@ -59,15 +69,33 @@ export async function readFingerprints(steps: ReadSteps, media: MediaSource): Pr
   }
 }
 
-async function readFrames(frames: AsyncIterable<Frame>, patchCount: number) {
+/**
+ * Whoever makes a file can mark all its pictures as ones that no other refers to, and so hide them from a thrifty
+ * reading; some encoders do so for long stretches. Then there are too few pictures, and the file is read in full.
+ */
+async function readAll(steps: ReadSteps, file: MediaFile, probe: Probe, thrifty: boolean) {
+  const sampling = { mode: "every", framesPerSecond: FRAMES_PER_SECOND, thrifty } as const;
+  const read = await readFrames(steps.frames(file, probe, sampling), probe.kind);
+  const expected =
+    (Math.max(probe.durationMs, read.lastAtMs) / 1000) * Math.min(FRAMES_PER_SECOND, probe.framesPerSecond || FRAMES_PER_SECOND);
+  const enough = read.longestGapMs <= MOST_GAP_MS && read.framesRead >= LEAST_SHARE * expected;
+  if (!thrifty || probe.kind === "image" || enough) return read;
+  return readFrames(steps.frames(file, probe, { ...sampling, thrifty: false }), probe.kind);
+}
+
+async function readFrames(frames: AsyncIterable<Frame>, kind: MediaKind) {
+  const patches = kind === "image" ? PATCHES_PER_IMAGE : PATCHES_PER_PICTURE;
   const thinner = createThinner<Pending>();
   const fingerprints: Query[] = [];
   const patchSets: PatchSet[] = [];
-  const read = { fingerprints, patchSets, framesRead: 0, framesUnusable: 0, lastAtMs: 0, hashMs: 0 };
+  const read = { fingerprints, patchSets, framesRead: 0, framesUnusable: 0, lastAtMs: 0, longestGapMs: 0, hashMs: 0 };
   const keep = ({ viewsOf, frame, ...fingerprint }: Pending) => {
-    fingerprints.push({ ...fingerprint, views: viewsOf() });
+    fingerprints.push({ ...fingerprint, views: viewsOf(kind) });
     const apartMs = fingerprint.untilMs - (patchSets.at(-1)?.untilMs ?? Number.NEGATIVE_INFINITY);
-    if (fingerprint.variant === "full" && apartMs >= PATCH_STEP_MS) patchSets.push(patchSetOf(frame, fingerprint, patchCount));
+    if (fingerprint.variant === "full" && apartMs >= PATCH_STEP_MS) {
+      const { atMs, untilMs } = fingerprint;
+      patchSets.push({ algorithm: PATCH_ALGORITHM, atMs, untilMs, ...patchesOf(frame, patches) });
+    }
   };
   for await (const frame of frames) {
     const fromMs = performance.now();
@@ -75,17 +103,13 @@ async function readFrames(frames: AsyncIterable<Frame>, patchCount: number) {
     for (const fingerprint of usable) thinner.push(fingerprint).forEach(keep);
     read.framesRead++;
     if (usable.length === 0) read.framesUnusable++;
+    read.longestGapMs = Math.max(read.longestGapMs, frame.atMs - read.lastAtMs);
     read.lastAtMs = frame.atMs;
     read.hashMs += performance.now() - fromMs;
   }
   thinner.flush().forEach(keep);
   fingerprints.sort((a, b) => a.atMs - b.atMs);
   return read;
-}
-
-function patchSetOf(frame: Frame, { atMs, untilMs }: Fingerprint, count: number): PatchSet {
-  const width = frame.width / Math.max(frame.width, frame.height);
-  return { algorithm: PATCH_ALGORITHM, atMs, untilMs, width, patches: patchesOf(frame, count) };
 }
 
 /** The frame as it is and, where it has borders, the picture inside them; each only if it has enough detail. */

@@ -1,6 +1,6 @@
 import { UnscannableError } from "./errors.js";
 import { hitsAgainst } from "./fingerprint/hits-against.js";
-import { type KnownPatch, knownPatches, patchHits, patchTable } from "./fingerprint/patch-hits.js";
+import { type KnownPatch, knownPatches, searchPatches } from "./fingerprint/patch-hits.js";
 import type {
   Fingerprint,
   MediaKind,
@@ -85,7 +85,7 @@ export async function lookBack(
   for await (const past of steps.past()) {
     signal.throwIfAborted();
     const hits = hitsAgainst(past.fingerprints, reference.id, known.fingerprints, steps.policy.withinBits);
-    const parts = patchHits(patchTable(past.patchSets), known.patches);
+    const parts = await searchPatches(past.patchSets, async () => known.patches);
     if (hits.length === 0 && parts.length === 0) continue;
     const judged = { ...past, framesRead: past.fingerprints.length, framesUnusable: 0 };
     const verdict = decide(judged, { hits, patchHits: parts, references: new Map([[reference.id, reference]]) }, steps.policy);

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { hashToHex } from "../fingerprint/hash.js";
+import { packPatchSets } from "../fingerprint/pack-patches.js";
 import type { Submission } from "../model.js";
 
 /** What makes two submissions the same: all of the job except its priority. Fingerprints stand as one digest. */
@@ -9,7 +10,7 @@ export function contentOf(submission: Submission): Record<string, unknown> {
   const digest = createHash("sha256");
   for (const f of media.fingerprints)
     digest.update(`${f.algorithm} ${f.variant} ${f.atMs} ${hashToHex(f.pdq)} ${hashToHex(f.blockhash)}\n`);
-  for (const { atMs, patches } of media.patchSets) for (const { hash } of patches) digest.update(`${atMs} ${hashToHex(hash)}\n`);
+  digest.update(packPatchSets(media.patchSets));
   return canonical({ media: { ...media, patchSets: undefined, fingerprints: digest.digest("hex") }, ...rest }) as Record<
     string,
     unknown

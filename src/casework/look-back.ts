@@ -111,6 +111,9 @@ export async function recordLookBack(
   });
 }
 
+/** Only views are compared. */
+const NO_HASH = new Uint8Array(32);
+
 /** A reference whose look-back did not finish a minute after it was added, with its fingerprints and their views. */
 export async function pendingLookBack(pool: Pool): Promise<{ reference: ReferenceSummary; fingerprints: Query[] } | undefined> {
   const { rows } = await pool.query<PendingRow>(
@@ -122,20 +125,21 @@ export async function pendingLookBack(pool: Pool): Promise<{ reference: Referenc
      group by r.id order by r.seq limit 1`,
   );
   if (rows.length === 0) return undefined;
-  const { views, algorithms, variants, atMs, untilMs, quality, ...reference } = rows[0];
+  const { views: packed, algorithms, variants, atMs, untilMs, quality, ...reference } = rows[0];
   const fingerprints = algorithms.map((algorithm, i) => {
-    const at = (view: number, half: number) =>
-      views.subarray((i * 8 + view) * 64 + half * 32, (i * 8 + view) * 64 + half * 32 + 32);
-    const all = DIHEDRALS.map((dihedral, view) => ({ dihedral, pdq: at(view, 0), blockhash: at(view, 1) }));
+    const views = DIHEDRALS.map((dihedral, view) => ({
+      dihedral,
+      pdq: packed.subarray(32 * (8 * i + view), 32 * (8 * i + view + 1)),
+    }));
     return {
       algorithm,
       variant: variants[i],
       atMs: atMs[i],
       untilMs: untilMs[i],
       quality: quality[i],
-      pdq: all[0].pdq,
-      blockhash: all[0].blockhash,
-      views: withInverted(all),
+      pdq: views[0].pdq,
+      blockhash: NO_HASH,
+      views: withInverted(views),
     };
   });
   return { reference: { ...reference, durationMs: Number(reference.durationMs) }, fingerprints };

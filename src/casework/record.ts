@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Pool, PoolClient } from "pg";
 import { InvalidSubmissionError } from "../errors.js";
-import { keptFingerprints, keptPatchSets } from "../fingerprint/kept.js";
+import { keptPatchSets } from "../fingerprint/kept.js";
 import { packPatchSets } from "../fingerprint/pack-patches.js";
 import { type Match, type Outcome, type Reading, type Submission, VERDICTS, type Verdict } from "../model.js";
 import { type Db, transaction } from "../platform/database.js";
@@ -111,7 +111,7 @@ async function insertSubmission(tx: PoolClient, submission: Submission, reading:
 }
 
 async function insertFingerprints(tx: PoolClient, submissionId: string, reading: Reading, retentionDays: number): Promise<void> {
-  const fingerprints = keptFingerprints(reading.fingerprints);
+  const { fingerprints } = reading;
   const patches = packPatchSets(keptPatchSets(reading.patchSets, reading.kind));
   const packed = (key: "pdq" | "blockhash") => Buffer.concat(fingerprints.map((f) => f[key]));
   await tx.query(

@@ -1,5 +1,9 @@
 import { Command } from "commander";
+import { benchQualityCommand } from "./bench-quality.js";
 import { benchScanCommand } from "./bench-scan.js";
 
 export const benchCommand = (): Command =>
-  new Command("bench").description("measure this program on this machine").addCommand(benchScanCommand());
+  new Command("bench")
+    .description("measure this program on this machine")
+    .addCommand(benchQualityCommand())
+    .addCommand(benchScanCommand());

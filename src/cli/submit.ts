@@ -87,9 +87,6 @@ function hashesOnly(reading: Reading): ScanJob["media"] {
       pdq: hashToHex(pdq),
       blockhash: hashToHex(blockhash),
     })),
-    patchSets: reading.patchSets.map((set) => ({
-      ...set,
-      patches: set.patches.map((patch) => ({ ...patch, hash: hashToHex(patch.hash) })),
-    })),
+    patchSets: reading.patchSets.map((set) => ({ ...set, places: [...set.places], hashes: hashToHex(set.hashes) })),
   };
 }

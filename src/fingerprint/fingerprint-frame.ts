@@ -1,4 +1,4 @@
-import { DIHEDRALS, type Fingerprint, type Frame, type View } from "../model.js";
+import { DIHEDRALS, type Fingerprint, type Frame, type MediaKind, type View } from "../model.js";
 import { blockhashViews } from "./blockhash.js";
 import { complement } from "./hash.js";
 import { dihedralHashes, pdqOf } from "./pdq.js";
@@ -20,8 +20,8 @@ export type FrameReading = Usability & {
   fingerprint: Fingerprint;
   /** PDQ's 16x16 transform. */
   dct: Float32Array;
-  /** PDQ and blockhash of the frame through all eight symmetries, and of its negative. */
-  views(): View[];
+  /** PDQ (and, of a still, blockhash) of the frame through all eight symmetries, and of its negative. */
+  views(kind: MediaKind): View[];
 };
 
 /** The fingerprint of one frame (or of a part of it, named by `variant`), standing for the moment `atMs` alone. */
@@ -33,9 +33,15 @@ export function fingerprintFrame(frame: Frame, variant = "full"): FrameReading {
     ...usability(frame, quality, picture),
     fingerprint: { algorithm: ALGORITHM, variant, atMs, untilMs: atMs, pdq: hash, blockhash: blockhash("original"), quality },
     dct,
-    views() {
+    views(kind) {
       const hashes = dihedralHashes(dct);
-      return withInverted(DIHEDRALS.map((dihedral) => ({ dihedral, pdq: hashes[dihedral], blockhash: blockhash(dihedral) })));
+      return withInverted(
+        DIHEDRALS.map((dihedral) => ({
+          dihedral,
+          pdq: hashes[dihedral],
+          blockhash: kind === "image" ? blockhash(dihedral) : undefined,
+        })),
+      );
     },
   };
 }
@@ -43,5 +49,5 @@ export function fingerprintFrame(frame: Frame, variant = "full"): FrameReading {
 /** The eight views of a picture, and the first (as it is) in inverted colours. */
 export const withInverted = (views: View[]): View[] => [
   ...views,
-  { dihedral: "original", pdq: complement(views[0].pdq), blockhash: complement(views[0].blockhash) },
+  { dihedral: "original", pdq: complement(views[0].pdq), blockhash: views[0].blockhash && complement(views[0].blockhash) },
 ];

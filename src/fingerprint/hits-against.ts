@@ -25,7 +25,7 @@ export function hitsAgainst(fingerprints: Fingerprint[], referenceId: string, re
           referenceAtMs: known.atMs,
           referenceUntilMs: known.untilMs,
           pdqDistance,
-          blockhashDistance: distance(view.blockhash, fingerprint.blockhash),
+          blockhashDistance: view.blockhash && distance(view.blockhash, fingerprint.blockhash),
         });
       }
     }

@@ -1,8 +1,9 @@
 import type { Hash, PatchHit, PatchSet } from "../model.js";
+import { groupBy } from "./group.js";
 import { distance } from "./hash.js";
-import { mirrorPatchHash } from "./patches.js";
+import { mirrorPatchHash, PATCH_BYTES } from "./patches.js";
 
-/** A reference's patch, as an index or a registration holds it. */
+/** A reference's patch, as an index or a registration holds it; lengths in 1/4096 of the picture's longer side. */
 export interface KnownPatch {
   id: string;
   referenceId: string;
@@ -47,11 +48,12 @@ export function patchTable(sets: PatchSet[]): PatchTable {
       else bands[band].set(value, [seen]);
     }
   };
-  sets.forEach((set, query) => {
-    set.patches.forEach(({ hash }, patch) => {
+  sets.forEach(({ hashes }, query) => {
+    for (let patch = 0; patch * PATCH_BYTES < hashes.length; patch++) {
+      const hash = hashes.subarray(patch * PATCH_BYTES, (patch + 1) * PATCH_BYTES);
       add({ query, patch, mirrored: false, hash });
       add({ query, patch, mirrored: true, hash: mirrorPatchHash(hash) });
-    });
+    }
   });
   return { bands };
 }
@@ -92,9 +94,52 @@ const hitOf = (
   distance: bits,
 });
 
+/**
+ * Searches picture by picture in batches, so that neither the table nor the hits of a long video have to fit in memory at once;
+ * for each picture and reference only the reference's most similar moments are kept.
+ *
+ * @param candidates the known patches that share a band with the table's; more do no harm.
+ */
+export async function searchPatches(
+  sets: PatchSet[],
+  candidates: (table: PatchTable) => Promise<KnownPatch[]>,
+): Promise<PatchHit[]> {
+  const hits: PatchHit[] = [];
+  for (let from = 0; from < sets.length; from += SETS_PER_BATCH) {
+    const table = patchTable(sets.slice(from, from + SETS_PER_BATCH));
+    const found = patchHits(table, await candidates(table));
+    for (const hit of mostSimilarMoments(found)) hits.push({ ...hit, query: hit.query + from });
+  }
+  return hits;
+}
+
+const SETS_PER_BATCH = 100;
+const MOMENTS_PER_REFERENCE = 4;
+
+/** Of each picture's hits on one reference, those on the moments with most hits. */
+function mostSimilarMoments(hits: PatchHit[]): PatchHit[] {
+  const byPicture = groupBy(hits, (h) => `${h.query} ${h.mirrored} ${h.referenceId}`);
+  return [...byPicture.values()].flatMap((group) => {
+    const moments = [...groupBy(group, (h) => h.referenceAtMs).values()];
+    return moments
+      .sort((a, b) => b.length - a.length)
+      .slice(0, MOMENTS_PER_REFERENCE)
+      .flat();
+  });
+}
+
 /** A registration's patches as known ones, for a search from the reference's side. */
 export function knownPatches(referenceId: string, sets: PatchSet[]): KnownPatch[] {
-  return sets.flatMap(({ atMs, untilMs, patches }, set) =>
-    patches.map(({ x, y, side, hash }, i) => ({ id: `${set}.${i}`, referenceId, atMs, untilMs, x, y, side, hash })),
+  return sets.flatMap(({ atMs, untilMs, places, hashes }, set) =>
+    Array.from({ length: places.length / 3 }, (_, i) => ({
+      id: `${set}.${i}`,
+      referenceId,
+      atMs,
+      untilMs,
+      x: places[3 * i],
+      y: places[3 * i + 1],
+      side: places[3 * i + 2],
+      hash: hashes.subarray(i * PATCH_BYTES, (i + 1) * PATCH_BYTES),
+    })),
   );
 }

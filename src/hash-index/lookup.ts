@@ -17,7 +17,7 @@ interface Row {
   variant: string;
   at_ms: number;
   until_ms: number;
-  blockhash: Buffer;
+  blockhash: Buffer | null;
   pdq_distance: number;
 }
 
@@ -81,7 +81,7 @@ async function near(db: Db, views: { pdq: Hash }[], algorithm: string, withinBit
   return rows;
 }
 
-function hitOf(row: Row, view: { index: number; dihedral: Dihedral; blockhash: Hash }): Hit {
+function hitOf(row: Row, view: { index: number; dihedral: Dihedral; blockhash?: Hash }): Hit {
   return {
     query: view.index,
     dihedral: view.dihedral,
@@ -90,7 +90,7 @@ function hitOf(row: Row, view: { index: number; dihedral: Dihedral; blockhash: H
     referenceAtMs: row.at_ms,
     referenceUntilMs: row.until_ms,
     pdqDistance: row.pdq_distance,
-    blockhashDistance: distance(view.blockhash, row.blockhash),
+    blockhashDistance: row.blockhash && view.blockhash ? distance(view.blockhash, row.blockhash) : undefined,
   };
 }
 

@@ -1,18 +1,6 @@
-import { PATCH_UNITS, toUnits } from "../fingerprint/pack-patches.js";
-import { type KnownPatch, PATCH_BANDS, patchHits, patchTable } from "../fingerprint/patch-hits.js";
+import { type KnownPatch, knownPatches, PATCH_BANDS, searchPatches } from "../fingerprint/patch-hits.js";
 import type { PatchHit, PatchSet } from "../model.js";
 import type { Db } from "../platform/database.js";
-
-interface Row {
-  id: string;
-  referenceId: string;
-  atMs: number;
-  untilMs: number;
-  x: number;
-  y: number;
-  side: number;
-  hash: Buffer;
-}
 
 const BANDS = Array.from({ length: PATCH_BANDS }, (_, band) => band);
 
@@ -20,30 +8,24 @@ const BANDS = Array.from({ length: PATCH_BANDS }, (_, band) => band);
 const inBand = (band: number): string =>
   `get_byte(p.hash, ${2 * band}) * 256 + get_byte(p.hash, ${2 * band + 1}) = any($${band + 2}::int[])`;
 
-/** The hits of a submission's patches on active references: one statement fetches every candidate, {@link patchHits} compares. */
+/** The hits of a submission's patches on active references; one statement for every hundred pictures fetches the candidates. */
 export async function lookupPatches(db: Db, sets: PatchSet[], algorithm: string): Promise<PatchHit[]> {
-  const table = patchTable(sets);
-  if (table.bands[0].size === 0) return [];
-  const { rows } = await db.query<Row>(
-    `select p.id, p.reference_id as "referenceId", p.at_ms as "atMs", p.until_ms as "untilMs", p.x, p.y, p.side, p.hash
-     from reference_patch p
-     join reference r on r.id = p.reference_id
-     where r.retired_at is null and p.algorithm = $1 and (${BANDS.map(inBand).join(" or ")})`,
-    [algorithm, ...table.bands.map((band) => [...band.keys()])],
-  );
-  return patchHits(table, rows.map(knownPatch));
+  return searchPatches(sets, async (table) => {
+    if (table.bands[0].size === 0) return [];
+    const { rows } = await db.query<KnownPatch & { hash: Buffer }>(
+      `select p.id, p.reference_id as "referenceId", p.at_ms as "atMs", p.until_ms as "untilMs", p.x, p.y, p.side, p.hash
+       from reference_patch p
+       join reference r on r.id = p.reference_id
+       where r.retired_at is null and p.algorithm = $1 and (${BANDS.map(inBand).join(" or ")})`,
+      [algorithm, ...table.bands.map((band) => [...band.keys()])],
+    );
+    return rows;
+  });
 }
-
-const knownPatch = (row: Row): KnownPatch => ({
-  ...row,
-  x: row.x / PATCH_UNITS,
-  y: row.y / PATCH_UNITS,
-  side: row.side / PATCH_UNITS,
-});
 
 /** Adds a reference's patches, in its transaction. */
 export async function insertPatches(tx: Db, referenceId: string, sets: PatchSet[]): Promise<void> {
-  const rows = sets.flatMap(({ patches, ...set }) => patches.map((patch) => ({ ...set, ...patch })));
+  const rows = sets.flatMap((set) => knownPatches(referenceId, [set]).map((patch) => ({ ...patch, algorithm: set.algorithm })));
   await tx.query(
     `insert into reference_patch (reference_id, algorithm, at_ms, until_ms, x, y, side, hash)
      select $1, algorithm, at_ms, until_ms, x, y, side, hash
@@ -54,9 +36,9 @@ export async function insertPatches(tx: Db, referenceId: string, sets: PatchSet[
       rows.map((r) => r.algorithm),
       rows.map((r) => Math.round(r.atMs)),
       rows.map((r) => Math.round(r.untilMs)),
-      rows.map((r) => toUnits(r.x)),
-      rows.map((r) => toUnits(r.y)),
-      rows.map((r) => toUnits(r.side)),
+      rows.map((r) => r.x),
+      rows.map((r) => r.y),
+      rows.map((r) => r.side),
       rows.map((r) => Buffer.from(r.hash)),
     ],
   );
@@ -64,10 +46,10 @@ export async function insertPatches(tx: Db, referenceId: string, sets: PatchSet[
 
 /** The patches an active reference is recognised by. */
 export async function patchesOfReference(db: Db, referenceId: string): Promise<KnownPatch[]> {
-  const { rows } = await db.query<Row>(
+  const { rows } = await db.query<KnownPatch & { hash: Buffer }>(
     `select id, reference_id as "referenceId", at_ms as "atMs", until_ms as "untilMs", x, y, side, hash
      from reference_patch where reference_id = $1`,
     [referenceId],
   );
-  return rows.map(knownPatch);
+  return rows;
 }

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Pool } from "pg";
 import { UsageError } from "../errors.js";
 import { hashToHex } from "../fingerprint/hash.js";
-import { keptFingerprints, keptPatchSets } from "../fingerprint/kept.js";
+import { keptPatchSets } from "../fingerprint/kept.js";
 import { DIHEDRALS, type MediaKind, type NewReference, type Query, type Reading, type Registered } from "../model.js";
 import { type Db, transaction } from "../platform/database.js";
 import { changeIndex } from "./lock.js";
@@ -33,7 +33,7 @@ export async function addReference(
   return transaction(pool, async (tx) => {
     await changeIndex(tx);
     await tx.query(`insert into "case" (id) values ($1) on conflict do nothing`, [reference.caseId]);
-    const kept = keptFingerprints(reading.fingerprints);
+    const kept = reading.fingerprints;
     const full = kept.filter((f) => f.variant === "full").length || kept.length;
     const inserted = await tx.query<{ id: string }>(
       `insert into reference (id, case_id, label, kind, sha256, duration_ms, algorithm, fingerprint_count, provenance, look_back_views)
@@ -54,7 +54,7 @@ export async function addReference(
       ],
     );
     if (inserted.rows.length > 0) {
-      await insertFingerprints(tx, inserted.rows[0].id, kept);
+      await insertFingerprints(tx, inserted.rows[0].id, kept, reading.kind);
       await insertPatches(tx, inserted.rows[0].id, keptPatchSets(reading.patchSets, reading.kind));
     }
     const { rows } = await tx.query<Registered & { durationMs: string }>(
@@ -67,9 +67,9 @@ export async function addReference(
 }
 
 const viewsOf = (fingerprints: Query[]): Buffer =>
-  Buffer.concat(fingerprints.flatMap((f) => f.views.slice(0, DIHEDRALS.length).flatMap((v) => [v.pdq, v.blockhash])));
+  Buffer.concat(fingerprints.flatMap((f) => f.views.slice(0, DIHEDRALS.length).map((v) => v.pdq)));
 
-async function insertFingerprints(tx: Db, referenceId: string, fingerprints: Query[]): Promise<void> {
+async function insertFingerprints(tx: Db, referenceId: string, fingerprints: Query[], kind: MediaKind): Promise<void> {
   await tx.query(
     `with added as (
        insert into reference_fingerprint (reference_id, algorithm, variant, at_ms, until_ms, quality, pdq, blockhash)
@@ -89,7 +89,7 @@ async function insertFingerprints(tx: Db, referenceId: string, fingerprints: Que
       fingerprints.map((f) => Math.round(f.untilMs)),
       fingerprints.map((f) => Math.round(f.quality)),
       fingerprints.map((f) => hashToHex(f.pdq)),
-      fingerprints.map((f) => hashToHex(f.blockhash)),
+      fingerprints.map((f) => (kind === "image" ? hashToHex(f.blockhash) : null)),
     ],
   );
 }

@@ -37,24 +37,16 @@ const fingerprint = z.strictObject({
   quality: z.number().min(0).max(100),
 });
 
-const share = z.number().min(0).max(4);
-
-const patchSet = z.strictObject({
-  algorithm: text(64).refine((v) => v === PATCH_ALGORITHM, `must be ${PATCH_ALGORITHM}`),
-  atMs: ms,
-  untilMs: ms,
-  width: share,
-  patches: z
-    .array(
-      z.strictObject({
-        x: share,
-        y: share,
-        side: share,
-        hash: z.string().regex(/^[0-9a-f]{32}$/, "must be 32 lower-case hexadecimal digits"),
-      }),
-    )
-    .max(255),
-});
+const patchSet = z
+  .strictObject({
+    algorithm: text(64).refine((v) => v === PATCH_ALGORITHM, `must be ${PATCH_ALGORITHM}`),
+    atMs: ms,
+    untilMs: ms,
+    width: z.number().int().min(1).max(4096),
+    places: z.array(z.number().int().min(0).max(65_535)).max(3 * 255),
+    hashes: z.string().regex(/^([0-9a-f]{32})*$/, "must be 32 lower-case hexadecimal digits for each patch"),
+  })
+  .refine((set) => set.places.length * 32 === set.hashes.length * 3, "needs three places and one hash for each patch");
 
 const media = z
   .strictObject({
@@ -148,7 +140,8 @@ function sourceOf(given: z.output<typeof media>): MediaSource {
     })),
     patchSets: (given.patchSets ?? []).map((set) => ({
       ...set,
-      patches: set.patches.map((patch) => ({ ...patch, hash: Buffer.from(patch.hash, "hex") })),
+      places: Uint16Array.from(set.places),
+      hashes: Buffer.from(set.hashes, "hex"),
     })),
   };
 }

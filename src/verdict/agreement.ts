@@ -1,5 +1,6 @@
+import { groupBy } from "../fingerprint/group.js";
+import { PATCH_UNITS } from "../fingerprint/patches.js";
 import type { Dihedral, Hit, PatchHit, PatchSet } from "../model.js";
-import { groupBy } from "./group.js";
 
 /** One moment of the submission that looks like one moment of a reference, however that was seen. */
 export interface Agreement {
@@ -17,7 +18,7 @@ export interface Agreement {
 }
 
 /** Patches agree on where the known picture lies when their estimates of its middle differ by less, in longer sides. */
-const SAME_PLACE = 0.1;
+const SAME_PLACE = 0.1 * PATCH_UNITS;
 
 /** ... and their estimates of its size by less than this factor. */
 const SAME_SIZE = 1.27;
@@ -45,6 +46,13 @@ export function doubtOfPatches(agreeing: number, hits: number, pairs: number): n
   return Math.min(1, Math.max(1e-4, alarms));
 }
 
+/** A blockhash this near confirms a still; those of different pictures lie around 128, and seldom under 80. */
+const CONFIRMING_BITS = 56;
+const CONFIRMED = 0.4;
+
+const isConfirmed = ({ blockhashDistance }: Hit): boolean =>
+  blockhashDistance !== undefined && blockhashDistance <= CONFIRMING_BITS;
+
 /** Whole-picture hits as agreements. */
 export function wholeAgreements(hits: Hit[], moments: { atMs: number; untilMs: number; variant: string }[]): Agreement[] {
   return hits.map((hit) => {
@@ -56,7 +64,7 @@ export function wholeAgreements(hits: Hit[], moments: { atMs: number; untilMs: n
       referenceUntilMs: hit.referenceUntilMs,
       dihedral: hit.dihedral,
       bits: hit.pdqDistance,
-      doubt: doubtOfBits(hit.pdqDistance),
+      doubt: doubtOfBits(hit.pdqDistance) * (isConfirmed(hit) ? CONFIRMED : 1),
       part: variant !== "full" || hit.referenceVariant !== "full",
     };
   });
@@ -77,7 +85,15 @@ export function partAgreements(hits: PatchHit[], sets: PatchSet[]): Map<string, 
     if (count < LEAST_PATCHES || doubt >= 1) continue;
     const [{ query, mirrored, referenceId, referenceAtMs, referenceUntilMs }] = pair;
     const { atMs, untilMs } = sets[query];
-    const agreement: Agreement = { atMs, untilMs, referenceAtMs, referenceUntilMs, dihedral: mirrored ? "flipy" : "original", doubt, part: true };
+    const agreement: Agreement = {
+      atMs,
+      untilMs,
+      referenceAtMs,
+      referenceUntilMs,
+      dihedral: mirrored ? "flipy" : "original",
+      doubt,
+      part: true,
+    };
     agreements.set(referenceId, [...(agreements.get(referenceId) ?? []), agreement]);
   }
   return agreements;
@@ -92,15 +108,16 @@ interface Placement {
   size: number;
 }
 
-function placementOf(hit: PatchHit, set: PatchSet): Placement {
-  const { x, y, side } = set.patches[hit.patch];
+function placementOf(hit: PatchHit, { width, places }: PatchSet): Placement {
+  const [x, y, side] = places.subarray(3 * hit.patch, 3 * hit.patch + 3);
   const size = side / hit.known.side;
-  const seenX = hit.mirrored ? set.width - x : x;
+  const seenX = hit.mirrored ? width - x : x;
+  const middle = PATCH_UNITS / 2;
   return {
     known: hit.known,
     patch: hit.patch,
-    x: seenX + (0.5 - hit.known.x) * size,
-    y: y + (0.5 - hit.known.y) * size,
+    x: seenX + (middle - hit.known.x) * size,
+    y: y + (middle - hit.known.y) * size,
     size,
   };
 }
@@ -119,7 +136,9 @@ function inOwnPlaces(placements: Placement[]): number {
   const counted: Placement[] = [];
   for (const p of placements) {
     const alone = counted.every(
-      (c) => c.patch !== p.patch && Math.hypot(c.known.x - p.known.x, c.known.y - p.known.y) > OWN_PLACE * Math.max(c.known.side, p.known.side),
+      (c) =>
+        c.patch !== p.patch &&
+        Math.hypot(c.known.x - p.known.x, c.known.y - p.known.y) > OWN_PLACE * Math.max(c.known.side, p.known.side),
     );
     if (alone) counted.push(p);
   }

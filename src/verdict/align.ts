@@ -1,6 +1,6 @@
+import { groupBy } from "../fingerprint/group.js";
 import type { Segment } from "../model.js";
 import type { Agreement } from "./agreement.js";
-import { groupBy } from "./group.js";
 
 /** Agreements of one reference that lie on one line `reference = speed * submission + offset`. */
 export interface Track {
@@ -23,6 +23,9 @@ const MAX_PER_MOMENT = 8;
 
 /** How many of the best votes are refined before one is chosen. */
 const FINALISTS = 5;
+
+/** Of a long video, as many agreements choose the line as are needed to find it; all are then laid on it. */
+const MAX_VOTERS = 3_000;
 
 /** From half to double speed in steps of 4 %, then the same reversed. */
 const SPEEDS = speeds();
@@ -61,10 +64,17 @@ export const momentsOf = (agreements: Agreement[]): number => new Set(agreements
 
 function strongest(agreements: Agreement[]): Track {
   const candidates = momentsOf(agreements) > 1 ? SPEEDS : [1];
-  const votes = candidates.map((speed) => ({ speed, ...vote(agreements, speed) }));
+  const voters = evenly(agreements, MAX_VOTERS);
+  const votes = candidates.map((speed) => ({ speed, ...vote(voters, speed) }));
   const finalists = votes.sort((a, b) => b.score - a.score).slice(0, FINALISTS);
   const tracks = finalists.map(({ speed, offsetMs }) => refine(speed, offsetMs, agreements));
   return tracks.reduce((a, b) => (worth(b) > worth(a) ? b : a));
+}
+
+/** At most about `count` of the items, evenly spread. */
+function evenly<T>(items: T[], count: number): T[] {
+  const step = Math.ceil(items.length / count);
+  return step <= 1 ? items : items.filter((_, i) => i % step === 0);
 }
 
 /** Agreeing moments, less up to a half each for lying off the line; the plainest explanation wins a draw. */
@@ -161,16 +171,33 @@ export function segmentsOf(
   return runs.map((run) => segmentOf(run, track, durations, halfStepMs));
 }
 
-function segmentOf(run: Agreement[], track: Track, durations: { submissionMs: number; referenceMs: number }, halfStepMs: number): Segment {
-  const from = Math.min(...run.map((a) => a.atMs)) - halfStepMs;
-  const to = Math.max(...run.map((a) => a.untilMs)) + halfStepMs;
-  // A picture held for long agrees with a long stretch of the reference; the line says which part of it is meant.
-  const earliest = Math.max(0, Math.min(...run.map((a) => a.referenceAtMs)) - halfStepMs);
-  const latest = Math.min(Math.max(...run.map((a) => a.referenceUntilMs)) + halfStepMs, durations.referenceMs || Number.POSITIVE_INFINITY);
-  const ends = [from, to].map((ms) => within(track.speed * ms + track.offsetMs, earliest, latest)).sort((a, b) => a - b);
+/** A span whose end lies this near to an end of either video reaches it: the reference's moments are not denser than that. */
+const REACH_MS = 1_500;
+
+function segmentOf(
+  run: Agreement[],
+  track: Track,
+  durations: { submissionMs: number; referenceMs: number },
+  halfStepMs: number,
+): Segment {
+  const { speed, offsetMs } = track;
+  const onReference = (ms: number) => speed * ms + offsetMs;
+  const limits = {
+    submissionMs: durations.submissionMs || Number.POSITIVE_INFINITY,
+    referenceMs: durations.referenceMs || Number.POSITIVE_INFINITY,
+  };
+  // The part of the submission's time line that the reference, laid along the line, covers.
+  const bounds = [0, limits.referenceMs].map((ms) => (ms - offsetMs) / speed).sort((a, b) => a - b);
+  const earliest = Math.max(0, bounds[0]);
+  const latest = Math.min(limits.submissionMs, bounds[1]);
+  let from = within(Math.min(...run.map((a) => a.atMs)) - halfStepMs, 0, limits.submissionMs);
+  let to = within(Math.max(...run.map((a) => a.untilMs)) + halfStepMs, 0, limits.submissionMs);
+  if (Math.abs(from - earliest) <= REACH_MS) from = Math.min(from, earliest);
+  if (Math.abs(latest - to) <= REACH_MS) to = Math.max(to, latest);
+  const ends = [from, to].map((ms) => within(onReference(ms), 0, limits.referenceMs)).sort((a, b) => a - b);
   return {
-    submissionFromMs: Math.round(Math.max(0, from)),
-    submissionToMs: Math.round(Math.min(to, durations.submissionMs || Number.POSITIVE_INFINITY)),
+    submissionFromMs: Math.round(from),
+    submissionToMs: Math.round(to),
     referenceFromMs: Math.round(ends[0]),
     referenceToMs: Math.round(ends[1]),
   };

@@ -1,3 +1,4 @@
+import { groupBy } from "../fingerprint/group.js";
 import type {
   Dihedral,
   Fingerprint,
@@ -13,7 +14,6 @@ import type {
 import { type Agreement, partAgreements, wholeAgreements } from "./agreement.js";
 import { align, momentsOf, segmentsOf, type Track } from "./align.js";
 import { reasonsFor } from "./explain.js";
-import { groupBy } from "./group.js";
 import type { Policy } from "./policy.js";
 
 /** What a verdict needs to know of the submission. */

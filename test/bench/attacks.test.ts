@@ -2,12 +2,12 @@ import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { ATTACKS, selectAttacks } from "../../bench/quality/attacks.js";
-import { readMedia, runFfmpeg } from "../../bench/quality/ffmpeg.js";
-import { type AttackMaterial, makeAttack } from "../../bench/quality/make-attack.js";
-import { sampleFrames } from "../../bench/quality/sample-frames.js";
-import { knownAt } from "../../bench/quality/scorer.js";
-import type { AttackedFile, Media } from "../../bench/quality/types.js";
+import { ATTACKS, selectAttacks } from "../../src/bench/quality/attacks.js";
+import { readMedia, runFfmpeg } from "../../src/bench/quality/ffmpeg.js";
+import { type AttackMaterial, makeAttack } from "../../src/bench/quality/make-attack.js";
+import { sampleFrames } from "../../src/bench/quality/sample-frames.js";
+import { knownAt } from "../../src/bench/quality/scorer.js";
+import type { AttackedFile, Media } from "../../src/bench/quality/types.js";
 
 const SECONDS = 2;
 /** The ramp's luma tells the time: 40 at its start, 70 more for each second, in whatever range the decoder hands it out. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { BASELINES } from "../../bench/quality/baselines.js";
-import { clipFrames, pairFrame } from "../../bench/quality/mass-innocents.js";
-import { phashOf } from "../../bench/quality/phash.js";
+import { BASELINES } from "../../src/bench/quality/baselines.js";
+import { clipFrames, pairFrame } from "../../src/bench/quality/mass-innocents.js";
+import { phashOf } from "../../src/bench/quality/phash.js";
 import { distance } from "../../src/fingerprint/hash.js";
 
 const clip = clipFrames(1, []);

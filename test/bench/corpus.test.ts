@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import sharp from "sharp";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type Corpus, loadCorpus } from "../../bench/quality/corpus.js";
+import { type Corpus, loadCorpus } from "../../src/bench/quality/corpus.js";
 import { UsageError } from "../../src/errors.js";
 
 let dir: string;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { judge, knownAt, mappingError, score, spanError } from "../../bench/quality/scorer.js";
-import { figuresTable, groupTable, innocentTable } from "../../bench/quality/tables.js";
-import type { AttackedFile, Detector, DetectorResult } from "../../bench/quality/types.js";
+import { judge, knownAt, mappingError, score, spanError } from "../../src/bench/quality/scorer.js";
+import { figuresTable, groupTable, innocentTable } from "../../src/bench/quality/tables.js";
+import type { AttackedFile, Detector, DetectorResult } from "../../src/bench/quality/types.js";
 
 const truth = [{ caseId: "a", fromMs: 3000, toMs: 9000, knownFromMs: 1000, speed: 2 }];
 const file: AttackedFile = {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { clopperPearson, median, upperBound } from "../../bench/quality/statistics.js";
+import { clopperPearson, median, upperBound } from "../../src/bench/quality/statistics.js";
 
 describe("clopperPearson", () => {
   // R: binom.test(k, n)$conf.int

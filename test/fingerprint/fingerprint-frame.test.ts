@@ -12,17 +12,27 @@ it("a fingerprint names its algorithm, its variant and its moment", () => {
   expect(fingerprintFrame(photograph, "inner").fingerprint.variant).toBe("inner");
 });
 
-it("the first of a frame's eight views is the fingerprint itself", () => {
+it("the first of a frame's views is the fingerprint itself, the last its negative", () => {
   const { fingerprint, views } = fingerprintFrame(photograph);
-  expect(views().map((view) => view.dihedral)).toEqual([...DIHEDRALS]);
-  expect(views()[0]).toEqual({ dihedral: "original", pdq: fingerprint.pdq, blockhash: fingerprint.blockhash });
+  expect(views("image").map((view) => view.dihedral)).toEqual([...DIHEDRALS, "original"]);
+  expect(views("image")[0]).toEqual({ dihedral: "original", pdq: fingerprint.pdq, blockhash: fingerprint.blockhash });
+  const negative = fingerprintFrame({ ...photograph, luma: photograph.luma.map((value) => 255 - value) }).fingerprint;
+  expect(distance(views("image")[8].pdq, negative.pdq)).toBeLessThanOrEqual(2);
 });
 
 it.each(DIHEDRALS)("the view %s is the fingerprint of the frame turned that way, in both hashes", (dihedral) => {
   const view = fingerprintFrame(photograph)
-    .views()
+    .views("image")
     .find((v) => v.dihedral === dihedral)!;
   const turned = fingerprintFrame(seenThrough(photograph, dihedral)).fingerprint;
   expect(distance(view.pdq, turned.pdq)).toBeLessThanOrEqual(2);
-  expect(distance(view.blockhash, turned.blockhash)).toBeLessThanOrEqual(2);
+  expect(distance(view.blockhash!, turned.blockhash)).toBeLessThanOrEqual(2);
+});
+
+it("the frames of a video have no blockhash views: they confirm each other", () => {
+  expect(
+    fingerprintFrame(photograph)
+      .views("video")
+      .every((view) => view.blockhash === undefined),
+  ).toBe(true);
 });

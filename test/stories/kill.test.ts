@@ -37,16 +37,19 @@ for (const { name, missing, open } of BACKENDS) {
     let app: App;
     let env: NodeJS.ProcessEnv;
     const processes: ServiceProcess[] = [];
-    /** How many requests for a path are answered in part, and then with silence. */
-    const silences = new Map<string, number>();
+    /** How many requests for a path are answered in part, and then with silence; and how many after them with 503. */
+    const troubles = new Map<string, { silent: number; failing?: number }>();
 
     beforeAll(async () => {
       [database, backend, server] = await Promise.all([
         testDatabase(),
         open(),
-        mediaServer((path, nth, response) =>
-          nth <= (silences.get(path) ?? 0) ? sendSome(response, picture) : send(response, picture),
-        ),
+        mediaServer((path, nth, response) => {
+          const { silent = 0, failing = 0 } = troubles.get(path) ?? {};
+          if (nth <= silent) sendSome(response, picture);
+          else if (nth <= silent + failing) response.writeHead(503).end();
+          else send(response, picture);
+        }),
       ]);
       const config = testConfig({ ...backend.variables, DATABASE_URL: database.connectionString });
       env = {
@@ -57,6 +60,7 @@ for (const { name, missing, open } of BACKENDS) {
         MEDIA_ROOTS: dir,
         MEDIA_ALLOW_PRIVATE_ADDRESSES: "1",
         WORKER_LOCK_MS: "2000",
+        WORKER_BACKOFF_MS: "100",
         WORKER_ATTEMPTS: String(ATTEMPTS),
       };
       app = await openApp(config, log);
@@ -81,8 +85,8 @@ for (const { name, missing, open } of BACKENDS) {
       processes.push(started);
       return started;
     };
-    const submitUrl = async (submissionId: string, silent: number) => {
-      silences.set(`/${submissionId}`, silent);
+    const submitUrl = async (submissionId: string, trouble: { silent: number; failing?: number }) => {
+      troubles.set(`/${submissionId}`, trouble);
       await submit(submissionId, { url: `${server.url}/${submissionId}` });
     };
     const submit = (submissionId: string, media: { url: string } | { path: string }) =>
@@ -100,7 +104,7 @@ for (const { name, missing, open } of BACKENDS) {
 
     test("a worker killed while it fetches and decodes is replaced by another, with one verdict, alert and takedown each", async () => {
       const first = await start();
-      await submitUrl("fetching", 1);
+      await submitUrl("fetching", { silent: 1 });
       await submit("decoding", { path: long });
       await asked("fetching", 1);
       await vi.waitFor(() => expect(ffmpegsReading(long)).not.toEqual([]), PATIENCE);
@@ -125,7 +129,7 @@ for (const { name, missing, open } of BACKENDS) {
     test("told to stop without time for it, it hands the job back, and that is no attempt", async () => {
       for (let stop = 1; stop <= ATTEMPTS; stop++) {
         const service = await start({ SHUTDOWN_GRACE_MS: "0" });
-        if (stop === 1) await submitUrl("handed-back", ATTEMPTS);
+        if (stop === 1) await submitUrl("handed-back", { silent: ATTEMPTS, failing: 1 });
         await asked("handed-back", stop);
         expect(await service.end("SIGTERM")).toBe(0);
         expect(await rowsOf(database.pool, "handed-back")).toMatchObject({ verdicts: 0 });
@@ -136,7 +140,7 @@ for (const { name, missing, open } of BACKENDS) {
     });
 
     test("a submission that brings down worker after worker ends before a person, not in silence", async () => {
-      await submitUrl("deadly", Number.POSITIVE_INFINITY);
+      await submitUrl("deadly", { silent: Number.POSITIVE_INFINITY });
       for (let death = 1; death <= ATTEMPTS + 1; death++) {
         const worker = await start();
         await asked("deadly", death);

@@ -26,7 +26,7 @@ create table reference (
   provenance text not null,
   retired_at timestamptz,
   -- Null until past submissions have been searched for it. Until then its views are kept, so that another process can
-  -- finish the search: for each fingerprint in order of id, eight times 32 bytes PDQ and 32 bytes blockhash.
+  -- finish the search: for each fingerprint in order of id, eight times 32 bytes PDQ.
   looked_back_at timestamptz,
   look_back_views bytea,
   created_at timestamptz not null default now()
@@ -45,7 +45,8 @@ create table reference_fingerprint (
   until_ms integer not null,
   quality smallint not null check (quality between 0 and 100),
   pdq bit(256) not null,
-  blockhash bytea not null check (octet_length(blockhash) = 32)
+  -- Of stills only: the frames of a video confirm each other.
+  blockhash bytea check (octet_length(blockhash) = 32)
 );
 create index reference_fingerprint_reference on reference_fingerprint (reference_id);
 

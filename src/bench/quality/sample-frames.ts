@@ -1,8 +1,8 @@
 import { stat } from "node:fs/promises";
-import { type Ffmpeg, findFfmpeg } from "../../src/media/find-ffmpeg.js";
-import { readFrames } from "../../src/media/frames.js";
-import { probeMedia } from "../../src/media/probe.js";
-import type { Frame } from "../../src/model.js";
+import { type Ffmpeg, findFfmpeg } from "../../media/find-ffmpeg.js";
+import { readFrames } from "../../media/frames.js";
+import { probeMedia } from "../../media/probe.js";
+import type { Frame } from "../../model.js";
 
 const HOUR_MS = 3_600_000;
 

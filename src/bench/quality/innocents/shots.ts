@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import type { Frame } from "../../../src/model.js";
+import type { Frame } from "../../../model.js";
 import { ffmpegPath } from "../ffmpeg.js";
 import { sampleFrames } from "../sample-frames.js";
 import type { Media } from "../types.js";

@@ -1,7 +1,7 @@
-import { blockhashOf } from "../../src/fingerprint/blockhash.js";
-import { distance } from "../../src/fingerprint/hash.js";
-import { pdqOf } from "../../src/fingerprint/pdq.js";
-import type { Frame, Hash, Segment } from "../../src/model.js";
+import { blockhashOf } from "../../fingerprint/blockhash.js";
+import { distance } from "../../fingerprint/hash.js";
+import { pdqOf } from "../../fingerprint/pdq.js";
+import type { Frame, Hash, Segment } from "../../model.js";
 import { phashOf } from "./phash.js";
 import { sampleFrames } from "./sample-frames.js";
 import type { Detector, DetectorResult } from "./types.js";

@@ -1,4 +1,4 @@
-import type { Frame } from "../../src/model.js";
+import type { Frame } from "../../model.js";
 import { shoot, type View } from "./mass/camera.js";
 import { loadPhotos } from "./mass/photos.js";
 import { randomFrom } from "./mass/random.js";

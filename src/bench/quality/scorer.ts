@@ -1,4 +1,4 @@
-import type { Segment } from "../../src/model.js";
+import type { Segment } from "../../model.js";
 import { cpuSeconds } from "./cpu.js";
 import type { AttackedFile, Detector, DetectorResult, InnocentFile, KnownFile, Truth } from "./types.js";
 

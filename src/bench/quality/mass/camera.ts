@@ -1,4 +1,4 @@
-import type { Frame } from "../../../src/model.js";
+import type { Frame } from "../../../model.js";
 import { randomFrom } from "./random.js";
 import type { Canvas } from "./scenes.js";
 

@@ -1,4 +1,4 @@
-import type { Frame, MediaKind, Segment, VerdictKind } from "../../src/model.js";
+import type { Frame, MediaKind, Segment, VerdictKind } from "../../model.js";
 
 /** A file of the corpus, with what the attacks need to know about its picture. Square pixels; `durationMs` is 0 for an image. */
 export interface Media {

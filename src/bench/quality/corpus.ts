@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { UsageError } from "../../src/errors.js";
+import { UsageError } from "../../errors.js";
 import { COMMON_FAMILIES, type Family, familyOf } from "./families.js";
 import { kindOf, readMedia } from "./ffmpeg.js";
 import type { Media, Split } from "./types.js";

@@ -1,4 +1,4 @@
-import type { MediaKind } from "../../../src/model.js";
+import type { MediaKind } from "../../../model.js";
 import type { Assets } from "../assets.js";
 import type { GroupId } from "../groups.js";
 import type { Media, Truth } from "../types.js";

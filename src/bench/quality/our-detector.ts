@@ -1,14 +1,14 @@
-import { UnscannableError } from "../../src/errors.js";
-import { hitsAgainst } from "../../src/fingerprint/hits-against.js";
-import { keptFingerprints, keptPatchSets } from "../../src/fingerprint/kept.js";
-import { type KnownPatch, knownPatches, patchHits, patchTable } from "../../src/fingerprint/patch-hits.js";
-import { findFfmpeg } from "../../src/media/find-ffmpeg.js";
-import { readFrames } from "../../src/media/frames.js";
-import { probeMedia } from "../../src/media/probe.js";
-import type { Frame, MediaKind, PatchHit, Query, Reading, ReferenceSummary } from "../../src/model.js";
-import { readFingerprints } from "../../src/read-fingerprints.js";
-import { decide } from "../../src/verdict/decide.js";
-import { POLICY } from "../../src/verdict/policy.js";
+import { UnscannableError } from "../../errors.js";
+import { hitsAgainst } from "../../fingerprint/hits-against.js";
+import { keptPatchSets } from "../../fingerprint/kept.js";
+import { type KnownPatch, knownPatches, searchPatches } from "../../fingerprint/patch-hits.js";
+import { findFfmpeg } from "../../media/find-ffmpeg.js";
+import { readFrames } from "../../media/frames.js";
+import { probeMedia } from "../../media/probe.js";
+import type { Frame, MediaKind, Query, Reading, ReferenceSummary } from "../../model.js";
+import { readFingerprints } from "../../read-fingerprints.js";
+import { decide } from "../../verdict/decide.js";
+import { POLICY } from "../../verdict/policy.js";
 import type { Detector, DetectorResult, KnownFile } from "./types.js";
 
 interface Registered {
@@ -27,7 +27,7 @@ export async function ourDetector(): Promise<Detector> {
   const ffmpeg = await findFfmpeg({});
   const references: Registered[] = [];
   const never = new AbortController().signal;
-  const readFile = (path: string) =>
+  const readFile = (path: string, thrifty: boolean) =>
     readFingerprints(
       {
         fetch: async () => ({ path, sha256: "", bytes: 0, dispose: async () => {} }),
@@ -35,6 +35,7 @@ export async function ourDetector(): Promise<Detector> {
         frames: (file, probe, sampling) => readFrames(file, probe, ffmpeg, { ...LIMITS, sampling }, never),
       },
       { path },
+      { thrifty },
     );
   const readGiven = (frames: Frame[], kind: MediaKind) => {
     const probe = {
@@ -50,11 +51,12 @@ export async function ourDetector(): Promise<Detector> {
     return readFingerprints(
       { fetch: async () => file, probe: async () => probe, frames: () => asyncFrames(frames) },
       { path: "" },
+      { thrifty: false },
     );
   };
   const add = (caseId: string, reading: Reading): number => {
     const id = String(references.length);
-    const fingerprints = keptFingerprints(reading.fingerprints);
+    const { fingerprints } = reading;
     const patches = knownPatches(id, keptPatchSets(reading.patchSets, reading.kind));
     const summary = {
       id,
@@ -65,16 +67,17 @@ export async function ourDetector(): Promise<Detector> {
       fingerprintCount: fingerprints.length,
     };
     references.push({ summary, fingerprints, patches });
-    return fingerprints.length * 64 + patches.length * 16;
+    // As stored: PDQ of a video frame, PDQ and blockhash of a still, 16 bytes a patch.
+    return fingerprints.length * (reading.kind === "video" ? 32 : 64) + patches.length * 16;
   };
   return {
     name: "reupload",
     register: async (known: KnownFile[]) => {
       let bytes = 0;
-      for (const { caseId, path } of known) bytes += add(caseId, await readFile(path));
+      for (const { caseId, path } of known) bytes += add(caseId, await readFile(path, false));
       return { fingerprints: bytes / 64 };
     },
-    check: async (path) => verdictOn(() => readFile(path), references),
+    check: async (path) => verdictOn(() => readFile(path, true), references),
     registerFrames: async (caseId, frames, kind) => void add(caseId, await readGiven(frames, kind)),
     checkFrames: async (frames, kind) => verdictOn(() => readGiven(frames, kind), references),
   };
@@ -92,9 +95,8 @@ async function verdictOn(read: () => Promise<Reading>, references: Registered[])
     if (!(error instanceof UnscannableError)) throw error;
     return { flagged: "unscannable", caseIds: [], segments: [], note: error.reason };
   }
-  const table = patchTable(reading.patchSets);
   const hits = references.flatMap((r) => hitsFromReadingSide(reading, r));
-  const parts: PatchHit[] = references.flatMap((r) => patchHits(table, r.patches));
+  const parts = await searchPatches(reading.patchSets, async () => references.flatMap((r) => r.patches));
   const summaries = new Map(references.map((r) => [r.summary.id, r.summary]));
   const verdict = decide(reading, { hits, patchHits: parts, references: summaries }, POLICY);
   const matches = verdict.matches.filter((m) => m.verdict === verdict.kind);
@@ -117,17 +119,20 @@ async function verdictOn(read: () => Promise<Reading>, references: Registered[])
 function hitsFromReadingSide(reading: Reading, { summary, fingerprints }: Registered) {
   const asKnown = fingerprints.map((f) => ({
     ...f,
-    views: [{ dihedral: "original" as const, pdq: f.pdq, blockhash: f.blockhash }],
+    views: [{ dihedral: "original" as const, pdq: f.pdq, blockhash: f.views[0].blockhash && f.blockhash }],
   }));
   return reading.fingerprints.flatMap((query, index) =>
     query.views.flatMap((view) =>
-      hitsAgainst([{ ...query, pdq: view.pdq, blockhash: view.blockhash }], summary.id, asKnown, POLICY.withinBits).map(
-        (hit) => ({
-          ...hit,
-          query: index,
-          dihedral: view.dihedral,
-        }),
-      ),
+      hitsAgainst(
+        [{ ...query, pdq: view.pdq, blockhash: view.blockhash ?? query.blockhash }],
+        summary.id,
+        asKnown,
+        POLICY.withinBits,
+      ).map((hit) => ({
+        ...hit,
+        query: index,
+        dihedral: view.dihedral,
+      })),
     ),
   );
 }

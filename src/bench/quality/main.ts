@@ -1,7 +1,7 @@
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { UsageError } from "../../src/errors.js";
+import { UsageError } from "../../errors.js";
 import { BASELINES } from "./baselines.js";
 import { buildAttacked, toJob } from "./build-job.js";
 import { loadCorpus } from "./corpus.js";
@@ -32,11 +32,8 @@ export interface QualityBenchOptions {
   onProgress?: (text: string) => void;
 }
 
-/** Where `fixtures/` is: two folders up from the source, three from the built file. */
-function fixturesDir(): string {
-  const here = fileURLToPath(import.meta.url);
-  return here.includes(`${join("dist", "bench")}`) ? join(here, "../../../../fixtures") : join(here, "../../../fixtures");
-}
+/** The repository's, three folders up from this file in `src` and in `dist`. */
+const FIXTURES = fileURLToPath(new URL("../../../fixtures", import.meta.url));
 
 /**
  * Measures the given detectors and the baselines on the same files, one after the other.
@@ -49,7 +46,7 @@ export async function runQualityBench(
   ours: (() => Detector | Promise<Detector>)[] = [],
 ): Promise<Report & { text: string }> {
   const { split = "all", cache = join(tmpdir(), "reupload-bench"), onProgress } = options;
-  const corpus = await loadCorpus(options.corpus ?? fixturesDir(), split);
+  const corpus = await loadCorpus(options.corpus ?? FIXTURES, split);
   const { known, attacked } = await buildAttacked({
     corpus,
     cacheDir: cache,

@@ -1,4 +1,4 @@
-import type { Hash } from "../../src/model.js";
+import type { Hash } from "../../model.js";
 
 const SIDE = 32;
 const KEPT = 8;

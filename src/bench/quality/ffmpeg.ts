@@ -5,8 +5,8 @@ import { mkdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
 import { promisify } from "node:util";
 import sharp from "sharp";
-import { findFfmpeg } from "../../src/media/find-ffmpeg.js";
-import type { MediaKind } from "../../src/model.js";
+import { findFfmpeg } from "../../media/find-ffmpeg.js";
+import type { MediaKind } from "../../model.js";
 import type { Media } from "./types.js";
 
 const run = promisify(execFile);
