@@ -19,8 +19,14 @@ export interface Sampling {
   thrifty: boolean;
 }
 
-/** Pictures taken of a second of video. */
-const FRAMES_PER_SECOND = 2;
+/**
+ * How densely a video is read. A scan takes two pictures a second. A reference takes four, and thins them more: any moment of it, not
+ * only those that happen to be sampled alike, must lie near one that is kept.
+ */
+const DENSITY = {
+  thrifty: { framesPerSecond: 2, withinBits: 8 },
+  full: { framesPerSecond: 4, withinBits: 14 },
+};
 
 /** A thrifty reading with less than this share of the pictures it should have is done again in full: see `readAll`. */
 const LEAST_SHARE = 0.6;
@@ -32,8 +38,8 @@ const MOST_GAP_MS = 1_500;
 const PATCHES_PER_PICTURE = 48;
 const PATCHES_PER_IMAGE = 96;
 
-/** Patches are taken half as often as fingerprints: finding them costs ten times as much. */
-const PATCH_STEP_MS = 900;
+/** Patches of a long still scene are taken this often at most. */
+const PATCH_STEP_MS = 400;
 
 /** A fingerprint whose views and patches are computed only if thinning keeps it. */
 type Pending = Fingerprint & { viewsOf(kind: MediaKind): View[]; frame: Frame };
@@ -74,18 +80,19 @@ export async function readFingerprints(steps: ReadSteps, media: MediaSource, opt
  * reading; some encoders do so for long stretches. Then there are too few pictures, and the file is read in full.
  */
 async function readAll(steps: ReadSteps, file: MediaFile, probe: Probe, thrifty: boolean) {
-  const sampling = { mode: "every", framesPerSecond: FRAMES_PER_SECOND, thrifty } as const;
-  const read = await readFrames(steps.frames(file, probe, sampling), probe.kind);
+  const { framesPerSecond, withinBits } = thrifty ? DENSITY.thrifty : DENSITY.full;
+  const sampling = { mode: "every", framesPerSecond, thrifty } as const;
+  const read = await readFrames(steps.frames(file, probe, sampling), probe.kind, withinBits);
   const expected =
-    (Math.max(probe.durationMs, read.lastAtMs) / 1000) * Math.min(FRAMES_PER_SECOND, probe.framesPerSecond || FRAMES_PER_SECOND);
+    (Math.max(probe.durationMs, read.lastAtMs) / 1000) * Math.min(framesPerSecond, probe.framesPerSecond || framesPerSecond);
   const enough = read.longestGapMs <= MOST_GAP_MS && read.framesRead >= LEAST_SHARE * expected;
   if (!thrifty || probe.kind === "image" || enough) return read;
-  return readFrames(steps.frames(file, probe, { ...sampling, thrifty: false }), probe.kind);
+  return readFrames(steps.frames(file, probe, { ...sampling, thrifty: false }), probe.kind, withinBits);
 }
 
-async function readFrames(frames: AsyncIterable<Frame>, kind: MediaKind) {
+async function readFrames(frames: AsyncIterable<Frame>, kind: MediaKind, withinBits: number) {
   const patches = kind === "image" ? PATCHES_PER_IMAGE : PATCHES_PER_PICTURE;
-  const thinner = createThinner<Pending>();
+  const thinner = createThinner<Pending>({ withinBits });
   const fingerprints: Query[] = [];
   const patchSets: PatchSet[] = [];
   const read = { fingerprints, patchSets, framesRead: 0, framesUnusable: 0, lastAtMs: 0, longestGapMs: 0, hashMs: 0 };

@@ -87,11 +87,14 @@ function outputOptions(
   ];
 }
 
-/** Counts from the frame chosen last, so that a leap in the time stamps (or a frame without one) costs no frames. */
+/**
+ * The first frame of every interval of a fixed grid, so that frames are as dense as asked for however uneven they come. A leap
+ * in the time stamps (or a frame without one) costs no frames.
+ */
 function selection(sampling: Sampling): string {
   if (sampling.mode === "keyframes") return "";
-  const interval = (1 / sampling.framesPerSecond - 0.001).toFixed(6);
-  return `select='isnan(prev_selected_t)+isnan(t)+gte(abs(t-prev_selected_t)\\,${interval})',`;
+  const cell = (time: string) => `floor(${time}*${sampling.framesPerSecond}+0.001)`;
+  return `select='isnan(prev_selected_t)+isnan(t)+gt(abs(${cell("t")}-${cell("prev_selected_t")})\\,0)',`;
 }
 
 /** Cuts the decoder's output into pictures of `bytes` each; what is left over at the end is dropped. */

@@ -1,4 +1,5 @@
 import { groupBy } from "../fingerprint/group.js";
+import { PATCH_WITHIN_BITS } from "../fingerprint/patch-hits.js";
 import { PATCH_UNITS } from "../fingerprint/patches.js";
 import type { Dihedral, Hit, PatchHit, PatchSet } from "../model.js";
 
@@ -26,29 +27,45 @@ const SAME_SIZE = 1.27;
 /** Fewer agreeing patches than this say nothing. */
 const LEAST_PATCHES = 3;
 
-/** Share of all placements that agree with a given one: a disc of radius 0.1 among 2 x 1 longer sides, and one step in six of size. */
-const CHANCE_AGREEMENT = 0.006;
+/** Share of all placements that agree with a given one: a disc of radius 0.1 among 2 x 1 longer sides, and one step in six of size: 0.003. Texture repeats, so four times that. */
+const CHANCE_AGREEMENT = 0.012;
 
 /** Patches nearer to each other than this share of the larger one's side show the same thing, and count once. */
 const OWN_PLACE = 0.5;
 
-/** Doubt left by a whole picture at this distance; measured in bench quality. */
-export const doubtOfBits = (bits: number): number => 0.005 + 0.1 * (bits / 31) ** 3;
+/**
+ * Doubt left by a whole picture at this distance: a millionth at 0 bits, 1 in 4,000 at 24, a hundredth at 31, where PDQ's
+ * authors set their threshold. On the scale of {@link doubtOfPatches}; bench quality measures what comes of it.
+ */
+export const doubtOfBits = (bits: number): number => 10 ** (4 * (bits / 31) ** 2 - 6);
 
 /**
- * Doubt left by `agreeing` of `hits` patch hits between two pictures, the best of `pairs` pairs of pictures that were
- * compared: how many such agreements chance alone would give (an a-contrario number of false alarms: Desolneux, Moisan,
- * Morel, "From Gestalt Theory to Image Analysis", 2008). The larger the index, the more it takes.
+ * Share of chance hits that are at most this far apart, of those within 24 bits. Between pictures that have nothing in common
+ * hits grow by 1.32 for each bit (266 within 20 bits, 881 within 24, of 176,256 pairs of patches); true ones lie at 9 (median).
  */
-export function doubtOfPatches(agreeing: number, hits: number, pairs: number): number {
+const chanceOfBits = (bits: number): number => Math.max(0.005, 1.32 ** (bits - PATCH_WITHIN_BITS));
+
+/**
+ * Doubt left by patches that agree, given their distances, among `hits` patch hits between two pictures, the best of `pairs`
+ * pairs of pictures that were compared: how many agreements as good chance alone would give (an a-contrario number of
+ * false alarms: Desolneux, Moisan, Morel, "From Gestalt Theory to Image Analysis", 2008). The larger the index, the more
+ * it takes.
+ */
+export function doubtOfPatches(distances: number[], hits: number, pairs: number): number {
   let alarms = pairs * hits;
-  for (let i = 1; i < agreeing; i++) alarms *= ((hits - i) / i) * CHANCE_AGREEMENT;
-  return Math.min(1, Math.max(1e-4, alarms));
+  let best = 1;
+  [...distances]
+    .sort((a, b) => a - b)
+    .forEach((bits, i) => {
+      alarms *= chanceOfBits(bits) * (i === 0 ? 1 : ((hits - i) / i) * CHANCE_AGREEMENT);
+      if (i + 1 >= LEAST_PATCHES) best = Math.min(best, alarms);
+    });
+  return Math.max(1e-12, best);
 }
 
 /** A blockhash this near confirms a still; those of different pictures lie around 128, and seldom under 80. */
 const CONFIRMING_BITS = 56;
-const CONFIRMED = 0.4;
+const CONFIRMED = 0.1;
 
 const isConfirmed = ({ blockhashDistance }: Hit): boolean =>
   blockhashDistance !== undefined && blockhashDistance <= CONFIRMING_BITS;
@@ -80,9 +97,9 @@ export function partAgreements(hits: PatchHit[], sets: PatchSet[]): Map<string, 
   const pairs = [...groups.values()].filter((pair) => pair.length >= LEAST_PATCHES);
   const agreements = new Map<string, Agreement[]>();
   for (const pair of pairs) {
-    const count = largestConsensus(pair.map((hit) => placementOf(hit, sets[hit.query])));
-    const doubt = doubtOfPatches(count, pair.length, pairs.length);
-    if (count < LEAST_PATCHES || doubt >= 1) continue;
+    const agreeing = largestConsensus(pair.map((hit) => placementOf(hit, sets[hit.query])));
+    const doubt = doubtOfPatches(agreeing, pair.length, pairs.length);
+    if (doubt >= 1) continue;
     const [{ query, mirrored, referenceId, referenceAtMs, referenceUntilMs }] = pair;
     const { atMs, untilMs } = sets[query];
     const agreement: Agreement = {
@@ -103,6 +120,7 @@ export function partAgreements(hits: PatchHit[], sets: PatchSet[]): Map<string, 
 interface Placement {
   known: PatchHit["known"];
   patch: number;
+  distance: number;
   x: number;
   y: number;
   size: number;
@@ -115,34 +133,34 @@ function placementOf(hit: PatchHit, { width, places }: PatchSet): Placement {
   const middle = PATCH_UNITS / 2;
   return {
     known: hit.known,
-    patch: hit.patch,
+    patch: hit.patch, distance: hit.distance,
     x: seenX + (middle - hit.known.x) * size,
     y: y + (middle - hit.known.y) * size,
     size,
   };
 }
 
-/** How many known patches, each in its own place and on a different patch of the submission, agree with the best-supported placement. */
-function largestConsensus(placements: Placement[]): number {
-  let best = 0;
+/** The distances of the patches, each in its own place and on a different patch of the submission, that agree with the best-supported placement. */
+function largestConsensus(placements: Placement[]): number[] {
+  let best: number[] = [];
   for (const centre of placements) {
     const near = placements.filter((p) => agrees(p, centre));
-    if (near.length > best) best = Math.max(best, inOwnPlaces(near));
+    if (near.length <= best.length) continue;
+    const distances = inOwnPlaces(near);
+    if (distances.length > best.length) best = distances;
   }
   return best;
 }
 
-function inOwnPlaces(placements: Placement[]): number {
+function inOwnPlaces(placements: Placement[]): number[] {
   const counted: Placement[] = [];
-  for (const p of placements) {
+  for (const p of [...placements].sort((a, b) => a.distance - b.distance)) {
     const alone = counted.every(
-      (c) =>
-        c.patch !== p.patch &&
-        Math.hypot(c.known.x - p.known.x, c.known.y - p.known.y) > OWN_PLACE * Math.max(c.known.side, p.known.side),
+      (c) => c.patch !== p.patch && Math.hypot(c.known.x - p.known.x, c.known.y - p.known.y) > OWN_PLACE * Math.max(c.known.side, p.known.side),
     );
     if (alone) counted.push(p);
   }
-  return counted.length;
+  return counted.map((p) => p.distance);
 }
 
 function agrees(a: Placement, b: Placement): boolean {

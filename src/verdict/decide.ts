@@ -142,7 +142,7 @@ function judge(
 function confidenceOf(surest: Agreement[]): number {
   const doubts = [...groupBy(surest, (a) => a.referenceAtMs).values()].map((group) => Math.min(...group.map((a) => a.doubt)));
   const evidence = doubts.sort((a, b) => a - b).reduce((sum, doubt, i) => sum - Math.log(doubt) / (i + 1), 0);
-  return Math.round((1 - Math.exp(-evidence)) * 1000) / 1000;
+  return Math.round((1 - Math.exp(-evidence)) * 1e6) / 1e6;
 }
 
 function transformOf(dihedral: Dihedral, track: Track, agreements: Agreement[]): Transform {

@@ -6,7 +6,10 @@ export interface Policy {
   version: string;
   /** A reference fingerprint this near is a hit. PDQ's recommended threshold (Meta, "The TMK+PDQF Video-Hashing Algorithm…", 2019). */
   withinBits: number;
-  /** Less confidence than this is a coincidence and not shown to anybody. */
+  /**
+   * Less confidence than this is a coincidence and not shown to anybody. On the tuning half, among 1,648 pairs of a submission and an
+   * unrelated reference the surest was 0.99; of 103 true ones 95 in 100 are above 0.999.
+   */
   reviewConfidence: number;
   /** Less than this is for a person to look at. */
   matchConfidence: number;
@@ -20,8 +23,8 @@ export interface Policy {
 export const POLICY: Policy = {
   version: "2026-11-24.1",
   withinBits: 31,
-  reviewConfidence: 0.7,
-  matchConfidence: 0.95,
+  reviewConfidence: 0.995,
+  matchConfidence: 0.9999,
   minFrames: 2,
   minSpanMs: 3_000,
   minCoverage: 0.5,

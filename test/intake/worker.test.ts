@@ -62,12 +62,18 @@ for (const { name, missing, open } of BACKENDS) {
       await Promise.all([database.close(), backend.close(), server.close()]);
     });
 
-    /** What the server does: `/down` never works, `/flaky` works the third time, `/gone` is not there. */
+    /** What the server does: `/down` never works, `/flaky` works the third time, `/gone` is not there, `/interrupted` drops every database connection first. */
     const answer: Parameters<typeof mediaServer>[0] = (path, nth, response) => {
       if (path === "/down" || (path === "/flaky" && nth <= 2)) response.writeHead(503).end();
       else if (path === "/gone") response.writeHead(404).end();
+      else if (path === "/interrupted") void dropConnections().then(() => send(response, picture));
       else send(response, picture);
     };
+
+    const dropConnections = () =>
+      app.database.pool.query(
+        "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()",
+      );
 
     const job = (media: ScanJob["media"], over: object = {}): ScanJob => ({
       version: 1,
@@ -82,7 +88,7 @@ for (const { name, missing, open } of BACKENDS) {
     const add = (data: unknown, options?: object) => app.queues.queue<unknown>(SUBMISSIONS).add("scan", data, options);
     const parked = (jobId: string) =>
       vi.waitFor(async () => {
-        const found = (await listParked(database.pool, 100)).find((p) => p.jobId === jobId);
+        const found = (await listParked(app.database.pool, 100)).find((p) => p.jobId === jobId);
         expect(found, `parked job ${jobId}`).toBeDefined();
         return found!;
       }, PATIENCE);
@@ -95,10 +101,10 @@ for (const { name, missing, open } of BACKENDS) {
     ])("a re-uploaded %s is recognised, and its alert and takedown reach their queues once", async (_, path, caseId) => {
       const of = job({ path });
       await submit(of);
-      const report = await verdictOn(database.pool, of.submissionId);
+      const report = await verdictOn(app.database.pool, of.submissionId);
       expect(report).toMatchObject({ verdict: "match", caseIds: [caseId], reuploadNumber: 1 });
       const [alerts, takedowns] = await Promise.all(
-        ["alerts", "takedowns"].map((queue) => delivered(database.pool, app.queues, queue, of.submissionId)),
+        ["alerts", "takedowns"].map((queue) => delivered(app.database.pool, app.queues, queue, of.submissionId)),
       );
       expect(alerts).toMatchObject([{ alertId: report.alertId, kind: "match", cases: [caseId], verdict: "match" }]);
       expect(takedowns).toMatchObject([{ takedownId: report.takedownId, case: caseId, platform: "videosite", attempt: 1 }]);
@@ -107,28 +113,28 @@ for (const { name, missing, open } of BACKENDS) {
     test("an innocent picture is clear, and nobody hears of it", async () => {
       const of = job({ path: innocent });
       await submit(of);
-      expect((await verdictOn(database.pool, of.submissionId)).verdict).toBe("clear");
-      expect(await rowsOf(database.pool, of.submissionId)).toEqual({ verdicts: 1, alerts: 0, takedowns: 0 });
+      expect((await verdictOn(app.database.pool, of.submissionId)).verdict).toBe("clear");
+      expect(await rowsOf(app.database.pool, of.submissionId)).toEqual({ verdicts: 1, alerts: 0, takedowns: 0 });
     });
 
     test("one submission that arrives as five jobs has one verdict, one alert and one takedown", async () => {
       const of = job({ path: picture });
       await Promise.all([submit(of), submit(of), ...["x", "y", "z"].map((id) => add(of, { jobId: `${of.submissionId}-${id}` }))]);
       for (const id of ["x", "y", "z"]) await become(`${of.submissionId}-${id}`, "completed");
-      expect((await verdictOn(database.pool, of.submissionId)).verdict).toBe("match");
-      expect(await rowsOf(database.pool, of.submissionId)).toEqual(ONE_OF_EACH);
-      expect(await delivered(database.pool, app.queues, "alerts", of.submissionId)).toHaveLength(1);
-      expect(await delivered(database.pool, app.queues, "takedowns", of.submissionId)).toHaveLength(1);
+      expect((await verdictOn(app.database.pool, of.submissionId)).verdict).toBe("match");
+      expect(await rowsOf(app.database.pool, of.submissionId)).toEqual(ONE_OF_EACH);
+      expect(await delivered(app.database.pool, app.queues, "alerts", of.submissionId)).toHaveLength(1);
+      expect(await delivered(app.database.pool, app.queues, "takedowns", of.submissionId)).toHaveLength(1);
     });
 
     test("an id that was used for other content is parked, and the first outcome stays", async () => {
       const of = job({ path: innocent });
       await submit(of);
-      await verdictOn(database.pool, of.submissionId);
+      await verdictOn(app.database.pool, of.submissionId);
       const { id } = await add({ ...of, media: { path: picture } });
       expect(await parked(id!)).toMatchObject({ submissionId: of.submissionId, field: "submissionId" });
       expect((await parked(id!)).reason).toContain("media.path differs");
-      expect((await verdictOn(database.pool, of.submissionId)).verdict).toBe("clear");
+      expect((await verdictOn(app.database.pool, of.submissionId)).verdict).toBe("clear");
     });
 
     test("the intake client says so at once when the queue has the id with other content", async () => {
@@ -150,7 +156,7 @@ for (const { name, missing, open } of BACKENDS) {
       await submit(right);
       expect(await parked(wrong.id!)).toMatchObject({ queue: SUBMISSIONS, field });
       await become(wrong.id!, "failed");
-      expect((await verdictOn(database.pool, right.submissionId)).verdict).toBe("clear");
+      expect((await verdictOn(app.database.pool, right.submissionId)).verdict).toBe("clear");
     });
 
     test("a payload that is no job at all is parked too", async () => {
@@ -162,11 +168,11 @@ for (const { name, missing, open } of BACKENDS) {
       const of = job({ path: "/etc/hostname" });
       await submit(of);
       await vi.waitFor(async () => {
-        const reasons = (await listParked(database.pool, 100)).filter((p) => p.submissionId === of.submissionId);
+        const reasons = (await listParked(app.database.pool, 100)).filter((p) => p.submissionId === of.submissionId);
         expect(reasons).toHaveLength(1);
       }, PATIENCE);
       await vi.waitFor(async () => expect(await submit({ ...of, media: { path: picture } })).toBeUndefined(), PATIENCE);
-      expect((await verdictOn(database.pool, of.submissionId)).verdict).toBe("match");
+      expect((await verdictOn(app.database.pool, of.submissionId)).verdict).toBe("match");
     });
 
     test.each([
@@ -177,9 +183,9 @@ for (const { name, missing, open } of BACKENDS) {
     ])("%s is unscannable, with the reason, and a person sees it", async (_, media) => {
       const of = job("url" in media ? { url: `${server.url}${media.url}` } : media);
       await submit(of);
-      const report = await verdictOn(database.pool, of.submissionId);
+      const report = await verdictOn(app.database.pool, of.submissionId);
       expect(report).toMatchObject({ verdict: "unscannable", caseIds: [], alerts: [{ kind: "unscannable", state: "open" }] });
-      const [alert] = await delivered(database.pool, app.queues, "alerts", of.submissionId);
+      const [alert] = await delivered(app.database.pool, app.queues, "alerts", of.submissionId);
       expect(alert).toMatchObject({ kind: "unscannable", reasons: [expect.stringMatching(/\w{3}/)] });
       expect(report.takedown).toBeUndefined();
     });
@@ -189,15 +195,34 @@ for (const { name, missing, open } of BACKENDS) {
       const of = job({ url: `${server.url}/flaky` });
       await foreign.queue(SUBMISSIONS).add("scan", of);
       await foreign.close();
-      expect((await verdictOn(database.pool, of.submissionId)).verdict).toBe("match");
+      expect((await verdictOn(app.database.pool, of.submissionId)).verdict).toBe("match");
       expect(server.asked("/flaky")).toBe(3);
-      expect(await rowsOf(database.pool, of.submissionId)).toEqual(ONE_OF_EACH);
+      expect(await rowsOf(app.database.pool, of.submissionId)).toEqual(ONE_OF_EACH);
+    });
+
+    test("a job that cannot be parked, because the database is in trouble, comes back until it is", async () => {
+      await app.database.pool.query("alter table parked_job rename to parked_job_away");
+      const { id } = await add(job({ url: "javascript:alert(1)" }));
+      await vi.waitFor(async () => {
+        expect((await app.queues.queue(SUBMISSIONS).getJob(id!))!.attemptsMade).toBeGreaterThan(0);
+      }, PATIENCE);
+      await app.database.pool.query("alter table parked_job_away rename to parked_job");
+      expect(await parked(id!)).toMatchObject({ field: "media.url" });
+      await become(id!, "failed");
+    });
+
+    test("a scan in the middle of which every database connection drops is recorded once", async () => {
+      const of = job({ url: `${server.url}/interrupted` });
+      await submit(of);
+      expect(await verdictOn(app.database.pool, of.submissionId)).toMatchObject({ verdict: "match" });
+      expect(server.asked("/interrupted")).toBeGreaterThan(0);
+      expect(await rowsOf(app.database.pool, of.submissionId)).toEqual(ONE_OF_EACH);
     });
 
     test("what fails every time becomes unscannable, and says how often it was tried", async () => {
       const of = job({ url: `${server.url}/down` });
       await submit(of);
-      const report = await verdictOn(database.pool, of.submissionId);
+      const report = await verdictOn(app.database.pool, of.submissionId);
       expect(report.verdicts[0].reasons[0]).toMatch(/answered 503 .*tried 3 times/);
       expect(report.alerts).toMatchObject([{ kind: "unscannable" }]);
       expect(server.asked("/down")).toBe(ATTEMPTS);

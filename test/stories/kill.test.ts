@@ -23,6 +23,9 @@ import {
 
 const log = createLog("silent");
 
+/** Every step starts a process, which takes its time on a busy machine. */
+vi.setConfig({ testTimeout: 180_000 });
+
 const ATTEMPTS = 2;
 
 const picture = make("-i", image("butterfly.jpg"), "-q:v", "6", "picture.jpg");
