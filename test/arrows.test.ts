@@ -22,7 +22,7 @@ describe("a wrong arrow is named in a sentence", () => {
     [
       "verdict/align.ts",
       'import type { Config } from "../config.js";',
-      "src/verdict/align.ts imports src/config.ts: verdict may import only model, errors",
+      "src/verdict/align.ts imports src/config.ts: verdict may import only model, errors, fingerprint",
     ],
     [
       "fingerprint/pdq.ts",
@@ -43,7 +43,7 @@ describe("a wrong arrow is named in a sentence", () => {
     [
       "cli/start.ts",
       'import { main } from "../main.js";',
-      "src/cli/start.ts imports src/main.ts: cli may import only model, errors, fingerprint, verdict, scan, register, read-fingerprints, platform, config, intake, media, hash-index, casework, delivery, app, web, service",
+      "src/cli/start.ts imports src/main.ts: cli may import only model, errors, fingerprint, verdict, scan, register, read-fingerprints, platform, config, intake, media, hash-index, casework, delivery, app, web, service, bench",
     ],
     [
       "web/server.ts",

@@ -34,10 +34,10 @@ const CHANCE_AGREEMENT = 0.012;
 const OWN_PLACE = 0.5;
 
 /**
- * Doubt left by a whole picture at this distance: a millionth at 0 bits, 1 in 4,000 at 24, a hundredth at 31, where PDQ's
+ * Doubt left by a whole picture at this distance: a millionth at 0 bits, 1 in 8,000 at 24, 1 in 300 at 31, where PDQ's
  * authors set their threshold. On the scale of {@link doubtOfPatches}; bench quality measures what comes of it.
  */
-export const doubtOfBits = (bits: number): number => 10 ** (4 * (bits / 31) ** 2 - 6);
+export const doubtOfBits = (bits: number): number => 10 ** (3.5 * (bits / 31) ** 2 - 6);
 
 /**
  * Share of chance hits that are at most this far apart, of those within 24 bits. Between pictures that have nothing in common
@@ -133,7 +133,8 @@ function placementOf(hit: PatchHit, { width, places }: PatchSet): Placement {
   const middle = PATCH_UNITS / 2;
   return {
     known: hit.known,
-    patch: hit.patch, distance: hit.distance,
+    patch: hit.patch,
+    distance: hit.distance,
     x: seenX + (middle - hit.known.x) * size,
     y: y + (middle - hit.known.y) * size,
     size,
@@ -156,7 +157,9 @@ function inOwnPlaces(placements: Placement[]): number[] {
   const counted: Placement[] = [];
   for (const p of [...placements].sort((a, b) => a.distance - b.distance)) {
     const alone = counted.every(
-      (c) => c.patch !== p.patch && Math.hypot(c.known.x - p.known.x, c.known.y - p.known.y) > OWN_PLACE * Math.max(c.known.side, p.known.side),
+      (c) =>
+        c.patch !== p.patch &&
+        Math.hypot(c.known.x - p.known.x, c.known.y - p.known.y) > OWN_PLACE * Math.max(c.known.side, p.known.side),
     );
     if (alone) counted.push(p);
   }

@@ -1,5 +1,8 @@
 import { basename } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { SUBMISSIONS } from "../../src/intake/client.js";
+import type { ScanJob } from "../../src/intake/job.js";
+import { jobIdFor } from "../../src/platform/queues.js";
 import { startService } from "../../src/service.js";
 import { image, video } from "../media/support.js";
 import { verdictOn } from "../stories/support.js";
@@ -167,10 +170,14 @@ describe("a submission", () => {
     expectOneSentence(result, /submissionId: was used before for other content; media/);
   });
 
-  test("outside MEDIA_ROOTS is fingerprinted on the spot, and found by its hashes", async () => {
+  test("outside MEDIA_ROOTS is fingerprinted on the spot, and only its hashes are queued", async () => {
     const elsewhere = { MEDIA_ROOTS: temporaryDir().path };
     const { code, stdout } = await cli.run(["submit", clip, "--id", "hashes-1"], elsewhere);
     expect({ code, stdout }).toEqual({ code: 0, stdout: "hashes-1\n" });
+    const queued = await cli.app.queues.queue<ScanJob>(SUBMISSIONS).getJob(jobIdFor("hashes-1"));
+    expect(queued!.data.media).toMatchObject({ kind: "video", sha256: expect.stringMatching(/^[0-9a-f]{64}$/) });
+    expect(queued!.data.media).not.toHaveProperty("path");
+    expect(queued!.data.media.fingerprints!.length).toBeGreaterThan(3);
   });
 
   test("that nobody knows of is told in one sentence, with exit code 1", async () => {

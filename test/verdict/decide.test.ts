@@ -119,8 +119,8 @@ describe("how sure it is", () => {
         frames: everyHalfSecond(0, 20_000),
         hits: everyHalfSecond(0, count * 500).map((ms, i) => hitAt(i, ms, { pdqDistance })),
       }).matches[0].confidence;
-    expect(confidence(10, 12)).toBeGreaterThan(confidence(2, 12));
-    expect(confidence(2, 5)).toBeGreaterThan(confidence(2, 30));
+    expect(confidence(4, 31)).toBeGreaterThan(confidence(1, 31));
+    expect(confidence(1, 5)).toBeGreaterThan(confidence(1, 30));
     expect(confidence(1, 31)).toBeGreaterThanOrEqual(0);
     expect(confidence(40, 0)).toBeLessThanOrEqual(1);
   });

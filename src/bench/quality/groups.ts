@@ -13,6 +13,7 @@ export const GROUPS = [
   { id: "crop-small", label: "crop 5-10 %, off-centre", floor: 0.97 },
   { id: "crop-20", label: "crop 20 %", floor: 0.9 },
   { id: "crop-30", label: "crop 30 %", floor: 0.7 },
+  { id: "crop-deep", label: "crop 20 % and 30 % of each side (36 % and 16 % of the picture left)" },
   { id: "orientation", label: "mirror, vertical flip, rotation by 90°", floor: 1 },
   { id: "rotate-3", label: "rotation by 3°", floor: 0.95 },
   { id: "excerpt", label: "trim, middle third, 5 s excerpt in 10 min, intro/outro, splice", floor: 0.99 },

@@ -80,7 +80,7 @@ export const geometryAttacks: Attack[] = [
   chainAttack("crop-20-off-centre", "crop-20", crop(0.2, 0, 1)),
   chainAttack("crop-30", "crop-30", crop(0.3)),
   chainAttack("crop-30-off-centre", "crop-30", crop(0.3, 0.2, 0.9)),
-  chainAttack("crop-20-each-side", "crop-30", crop(0.4)),
-  chainAttack("crop-30-each-side", "crop-30", crop(0.6)),
+  chainAttack("crop-20-each-side", "crop-deep", crop(0.4)),
+  chainAttack("crop-30-each-side", "crop-deep", crop(0.6)),
   ...mirrored,
 ];

@@ -1,0 +1,115 @@
+import { describe, expect, it, test } from "vitest";
+import { cropFrame } from "../../src/fingerprint/borders.js";
+import { keptPatchSets } from "../../src/fingerprint/kept.js";
+import { packPatchSets, unpackPatchSets } from "../../src/fingerprint/pack-patches.js";
+import { knownPatches, searchPatches } from "../../src/fingerprint/patch-hits.js";
+import { mirrorPatchHash, PATCH_ALGORITHM, patchesOf } from "../../src/fingerprint/patches.js";
+import type { Frame, PatchSet } from "../../src/model.js";
+import { partAgreements } from "../../src/verdict/agreement.js";
+import { frameOf, GOLDEN_FOLDER, seenThrough } from "./pictures.js";
+
+const bridge = await frameOf(`${GOLDEN_FOLDER}images/aaa-orig.jpg`);
+const bear = await frameOf(new URL("../../fixtures/images/wild-bear.jpg", import.meta.url).pathname);
+const teapot = await frameOf(new URL("../../fixtures/images/teapot.jpg", import.meta.url).pathname);
+
+const setOf = (frame: Frame, count: number): PatchSet => ({
+  algorithm: PATCH_ALGORITHM,
+  atMs: 0,
+  untilMs: 0,
+  ...patchesOf(frame, count),
+});
+
+/** The doubt left between a picture as a reference and a picture as a submission; 1 when nothing agrees. */
+async function doubtBetween(reference: Frame, submission: Frame): Promise<{ doubt: number; dihedral?: string }> {
+  const sets = [setOf(submission, 96)];
+  const hits = await searchPatches(sets, async () => knownPatches("r", keptPatchSets([setOf(reference, 96)], "image")));
+  const [agreement] = (partAgreements(hits, sets).get("r") ?? []).sort((a, b) => a.doubt - b.doubt);
+  return agreement ?? { doubt: 1 };
+}
+
+function cropped(frame: Frame, left: number, top: number, share: number): Frame {
+  const rect = {
+    x: Math.round(left * frame.width),
+    y: Math.round(top * frame.height),
+    width: Math.round(share * frame.width),
+    height: Math.round(share * frame.height),
+  };
+  return cropFrame(frame, rect);
+}
+
+/** The picture at half its size in a corner of another. */
+function inset(frame: Frame, into: Frame): Frame {
+  const luma = into.luma.slice();
+  for (let y = 0; y < Math.floor(frame.height / 2); y++) {
+    for (let x = 0; x < Math.floor(frame.width / 2); x++) {
+      const at = 2 * y * frame.width + 2 * x;
+      const mean = (frame.luma[at] + frame.luma[at + 1] + frame.luma[at + frame.width] + frame.luma[at + frame.width + 1]) / 4;
+      if (y + 8 < into.height && x + 8 < into.width) luma[(y + 8) * into.width + x + 8] = mean;
+    }
+  }
+  return { ...into, luma };
+}
+
+describe("a picture is recognised by its parts", () => {
+  test.each([
+    ["cropped by a fifth, off-centre", (f: Frame) => cropped(f, 0.15, 0.03, 0.8)],
+    ["cropped to seven tenths", (f: Frame) => cropped(f, 0.1, 0.2, 0.7)],
+    ["at half size inside another", (f: Frame) => inset(f, teapot)],
+  ])("when it is %s", async (_, alter) => {
+    expect((await doubtBetween(bridge, alter(bridge))).doubt).toBeLessThan(1e-4);
+    expect((await doubtBetween(bear, alter(bear))).doubt).toBeLessThan(1e-4);
+  });
+
+  it("mirrored and cropped, and says that it is mirrored", async () => {
+    const { doubt, dihedral } = await doubtBetween(bridge, cropped(seenThrough(bridge, "flipy"), 0.1, 0.1, 0.85));
+    expect(doubt).toBeLessThan(1e-4);
+    expect(dihedral).toBe("flipy");
+  });
+
+  it("but another picture is not", async () => {
+    const pictures = [bridge, bear, teapot];
+    for (const a of pictures)
+      for (const b of pictures) if (a !== b) expect((await doubtBetween(a, b)).doubt).toBeGreaterThan(1e-2);
+  });
+});
+
+describe("patches", () => {
+  it("are no more than asked for, strongest first, and inside the picture", () => {
+    const few = patchesOf(bridge, 5);
+    const many = patchesOf(bridge, 40);
+    expect(few.hashes).toHaveLength(5 * 16);
+    expect([...few.places]).toEqual([...many.places.slice(0, 15)]);
+    for (let i = 0; i < many.places.length; i += 3) expect(many.places[i]).toBeLessThanOrEqual(many.width);
+  });
+
+  it("of a flat picture are none", () => {
+    expect(patchesOf({ atMs: 0, width: 256, height: 144, luma: new Uint8Array(256 * 144).fill(90) }, 48).hashes).toHaveLength(0);
+  });
+
+  it("have hashes that a second mirroring brings back", () => {
+    const { hashes } = patchesOf(bridge, 8);
+    for (let i = 0; i < 8; i++) {
+      const hash = hashes.subarray(16 * i, 16 * i + 16);
+      expect(mirrorPatchHash(mirrorPatchHash(hash))).toEqual(hash);
+    }
+  });
+
+  it("come back from storage as they were", () => {
+    const sets = [
+      setOf(bridge, 12),
+      { ...setOf(bear, 3), atMs: 3_000_000, untilMs: 3_000_500 },
+      { ...setOf(teapot, 0), atMs: 7 },
+    ];
+    const again = unpackPatchSets(Buffer.concat([Buffer.from("x"), packPatchSets(sets)]).subarray(1));
+    expect(again.map((s) => [s.atMs, s.untilMs, s.width, [...s.places], [...s.hashes]])).toEqual(
+      sets.map((s) => [s.atMs, s.untilMs, s.width, [...s.places], [...s.hashes]]),
+    );
+  });
+
+  it("are kept of a picture every three seconds, twelve of each", () => {
+    const sets = Array.from({ length: 20 }, (_, i) => ({ ...setOf(bridge, 20), atMs: i * 500, untilMs: i * 500 }));
+    const kept = keptPatchSets(sets, "video");
+    expect(kept.map((s) => s.atMs)).toEqual([0, 3000, 6000, 9000]);
+    expect(kept[0].hashes).toHaveLength(12 * 16);
+  });
+});
