@@ -6,7 +6,7 @@ import { ALGORITHM } from "./fingerprint/fingerprint-frame.js";
 import { PATCH_ALGORITHM } from "./fingerprint/patches.js";
 import { holdIndexStill } from "./hash-index/lock.js";
 import { lookup, newestReference, summaries } from "./hash-index/lookup.js";
-import { lookupPatches, patchesOfReference } from "./hash-index/patches.js";
+import { lookupPatches, momentsOfHits, patchesOfReference } from "./hash-index/patches.js";
 import { addReference } from "./hash-index/references.js";
 import { fetchMedia } from "./media/fetch-media.js";
 import { findFfmpeg } from "./media/find-ffmpeg.js";
@@ -21,6 +21,7 @@ import { readVersion } from "./platform/version.js";
 import { readFingerprints } from "./read-fingerprints.js";
 import { lookBack, type RegisterSteps } from "./register.js";
 import type { ScanSteps } from "./scan.js";
+import { LEAST_PATCHES } from "./verdict/agreement.js";
 import { POLICY } from "./verdict/policy.js";
 
 /** The stories with their I/O plugged in, on one database and one queue backend. */
@@ -83,8 +84,9 @@ function scanStepsOf(config: Config, { pool }: Database, log: Log): ScanSteps<Po
 async function lookupAll(db: Db, { fingerprints, patchSets }: Reading): Promise<Found> {
   const found = await lookup(db, fingerprints, ALGORITHM, POLICY.withinBits);
   const patchHits = await lookupPatches(db, patchSets, PATCH_ALGORITHM);
+  const moments = await momentsOfHits(db, patchHits, LEAST_PATCHES);
   const unknown = [...new Set(patchHits.map((h) => h.referenceId))].filter((id) => !found.references.has(id));
-  return { ...found, patchHits, references: new Map([...found.references, ...(await summaries(db, unknown))]) };
+  return { ...found, patchHits, moments, references: new Map([...found.references, ...(await summaries(db, unknown))]) };
 }
 
 function registerStepsOf(config: Config, { pool }: Database, log: Log): RegisterSteps {

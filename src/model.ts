@@ -103,6 +103,7 @@ export interface PatchSet {
   untilMs: number;
   /** The picture's. */
   width: number;
+  height: number;
   /** x, y (middle) and side of each patch. */
   places: Uint16Array;
   /** 128 bits (16 bytes) of each patch. */
@@ -155,6 +156,18 @@ export interface PatchHit {
   distance: number;
 }
 
+/** A reference's patch, as an index or a registration holds it; lengths in 1/4096 of the picture's longer side. */
+export interface KnownPatch {
+  id: string;
+  referenceId: string;
+  atMs: number;
+  untilMs: number;
+  x: number;
+  y: number;
+  side: number;
+  hash: Hash;
+}
+
 /** What a lookup knows of a reference that was hit. */
 export interface ReferenceSummary {
   id: string;
@@ -185,6 +198,8 @@ export interface Transform {
 export interface Found {
   hits: Hit[];
   patchHits: PatchHit[];
+  /** All patches of the moments that patch hits are about, by reference and moment (see `momentOf`). */
+  moments: Map<string, KnownPatch[]>;
   references: Map<string, ReferenceSummary>;
   seenSeq: string;
 }

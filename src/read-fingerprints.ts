@@ -38,8 +38,8 @@ const MOST_GAP_MS = 1_500;
 const PATCHES_PER_PICTURE = 48;
 const PATCHES_PER_IMAGE = 96;
 
-/** Patches of a long still scene are taken this often at most. */
-const PATCH_STEP_MS = 400;
+/** Patches are taken half as often as fingerprints: finding them costs ten times as much. */
+const PATCH_STEP_MS = 900;
 
 /** A fingerprint whose views and patches are computed only if thinning keeps it. */
 type Pending = Fingerprint & { viewsOf(kind: MediaKind): View[]; frame: Frame };

@@ -1,8 +1,9 @@
 import { UnscannableError } from "./errors.js";
 import { hitsAgainst } from "./fingerprint/hits-against.js";
-import { type KnownPatch, knownPatches, searchPatches } from "./fingerprint/patch-hits.js";
+import { byMoment, knownPatches, searchPatches } from "./fingerprint/patch-hits.js";
 import type {
   Fingerprint,
+  KnownPatch,
   MediaKind,
   MediaSource,
   NewReference,
@@ -81,6 +82,7 @@ export async function lookBack(
   known: { fingerprints: Query[]; patches: KnownPatch[] },
   signal: AbortSignal,
 ): Promise<number> {
+  const moments = byMoment(known.patches);
   let raised = 0;
   for await (const past of steps.past()) {
     signal.throwIfAborted();
@@ -88,7 +90,7 @@ export async function lookBack(
     const parts = await searchPatches(past.patchSets, async () => known.patches);
     if (hits.length === 0 && parts.length === 0) continue;
     const judged = { ...past, framesRead: past.fingerprints.length, framesUnusable: 0 };
-    const verdict = decide(judged, { hits, patchHits: parts, references: new Map([[reference.id, reference]]) }, steps.policy);
+    const verdict = decide(judged, { hits, patchHits: parts, moments, references: new Map([[reference.id, reference]]) }, steps.policy);
     if (verdict.kind !== "match" && verdict.kind !== "review") continue;
     if (verdict.matches.length > 0 && (await steps.recordLookBack(past, verdict, reference))) raised++;
   }

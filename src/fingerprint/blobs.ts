@@ -28,9 +28,20 @@ export interface Integral {
   height: number;
 }
 
-/** The integral image of a frame. */
+/** Kept between pictures, which come one after the other and are mostly of one size. */
+const responses: Float32Array[] = [];
+let lastSums = new Int32Array(0);
+
+function scratch(kept: Float32Array[], i: number, length: number): Float32Array {
+  if (kept[i]?.length !== length) kept[i] = new Float32Array(length);
+  return kept[i];
+}
+
+/** The integral image of a frame. It is valid until the next one is asked for. */
 export function integralOf({ luma, width, height }: Frame): Integral {
-  const sums = new Int32Array((width + 1) * (height + 1));
+  const size = (width + 1) * (height + 1);
+  if (lastSums.length !== size) lastSums = new Int32Array(size);
+  const sums = lastSums;
   for (let y = 0; y < height; y++) {
     let row = 0;
     const out = (y + 1) * (width + 1) + 1;
@@ -55,9 +66,9 @@ export function blobsOf(integral: Integral): Blob[] {
   const { width, height } = integral;
   const columns = Math.floor(width / STEP);
   const rows = Math.floor(height / STEP);
-  const layers = FILTER_SIDES.filter((side) => side < Math.min(width, height)).map((side) => ({
+  const layers = FILTER_SIDES.filter((side) => side < Math.min(width, height)).map((side, i) => ({
     side,
-    response: determinants(integral, side, columns, rows),
+    response: determinants(integral, side, columns, scratch(responses, i, columns * rows)),
   }));
   const blobs: Blob[] = [];
   layers.forEach((layer, i) => {
@@ -112,8 +123,8 @@ function isPeak(response: Float32Array, at: number, columns: number, value: numb
 }
 
 /** The determinant of the Hessian at every second pixel, 0 where the filter does not fit. Weight 0.9 after Bay et al. */
-function determinants({ sums, width, height }: Integral, side: number, columns: number, rows: number): Float32Array {
-  const response = new Float32Array(columns * rows);
+function determinants({ sums, width, height }: Integral, side: number, columns: number, response: Float32Array): Float32Array {
+  response.fill(0);
   const lobe = side / 3;
   const half = (side - 1) / 2;
   const scale = 1 / (255 * side * side);

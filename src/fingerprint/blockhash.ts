@@ -57,9 +57,12 @@ export function blockhashViews(
   return { picture, blockhash };
 }
 
+/** Kept between pictures; it only grows. */
+let narrow = new Float32Array(0);
+
 /** The mean over each of 64x64 equal areas, pixels on a border counted by the share inside. Row-major, 0-255. */
 export function averageTo64(luma: Uint8Array, width: number, height: number): Float32Array {
-  const narrow = new Float32Array(SIDE * height);
+  if (narrow.length < SIDE * height) narrow = new Float32Array(SIDE * height);
   averageAlong(luma, narrow, { lines: height, length: width, step: 1, lineStep: width, outStep: 1, outLineStep: SIDE });
   const picture = new Float32Array(SIDE * SIDE);
   averageAlong(narrow, picture, { lines: SIDE, length: height, step: SIDE, lineStep: 1, outStep: SIDE, outLineStep: 1 });

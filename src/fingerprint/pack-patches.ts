@@ -1,22 +1,23 @@
 import type { PatchSet } from "../model.js";
 import { PATCH_ALGORITHM, PATCH_BYTES } from "./patches.js";
 
-const SET_BYTES = 11;
+const SET_BYTES = 13;
 const PLACE_BYTES = 6;
 
 /**
- * Patch sets as bytes, big-endian: for each set atMs and untilMs (32 bits), width (16), number of patches (8); then x, y
+ * Patch sets as bytes, big-endian: for each set atMs and untilMs (32 bits), width and height (16), number of patches (8); then x, y
  * and side (16 each) of every patch; then their hashes.
  */
 export function packPatchSets(sets: PatchSet[]): Uint8Array {
   const bytes = new Uint8Array(sets.reduce((sum, s) => sum + SET_BYTES + 2 * s.places.length + s.hashes.length, 0));
   const view = new DataView(bytes.buffer);
   let at = 0;
-  for (const { atMs, untilMs, width, places, hashes } of sets) {
+  for (const { atMs, untilMs, width, height, places, hashes } of sets) {
     view.setUint32(at, Math.round(atMs));
     view.setUint32(at + 4, Math.round(untilMs));
     view.setUint16(at + 8, width);
-    view.setUint8(at + 10, places.length / 3);
+    view.setUint16(at + 10, height);
+    view.setUint8(at + 12, places.length / 3);
     at += SET_BYTES;
     for (const length of places) {
       view.setUint16(at, length);
@@ -33,7 +34,7 @@ export function unpackPatchSets(bytes: Uint8Array): PatchSet[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const sets: PatchSet[] = [];
   for (let at = 0; at < bytes.length; ) {
-    const count = view.getUint8(at + 10);
+    const count = view.getUint8(at + 12);
     const places = at + SET_BYTES;
     const hashes = places + PLACE_BYTES * count;
     sets.push({
@@ -41,6 +42,7 @@ export function unpackPatchSets(bytes: Uint8Array): PatchSet[] {
       atMs: view.getUint32(at),
       untilMs: view.getUint32(at + 4),
       width: view.getUint16(at + 8),
+      height: view.getUint16(at + 10),
       places: Uint16Array.from({ length: 3 * count }, (_, i) => view.getUint16(places + 2 * i)),
       hashes: bytes.slice(hashes, hashes + PATCH_BYTES * count),
     });

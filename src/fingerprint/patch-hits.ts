@@ -1,19 +1,7 @@
-import type { Hash, PatchHit, PatchSet } from "../model.js";
+import type { KnownPatch, PatchHit, PatchSet } from "../model.js";
 import { groupBy } from "./group.js";
 import { distance } from "./hash.js";
 import { mirrorPatchHash, PATCH_BYTES } from "./patches.js";
-
-/** A reference's patch, as an index or a registration holds it; lengths in 1/4096 of the picture's longer side. */
-export interface KnownPatch {
-  id: string;
-  referenceId: string;
-  atMs: number;
-  untilMs: number;
-  x: number;
-  y: number;
-  side: number;
-  hash: Hash;
-}
 
 /** Bands of 16 bits in a patch's hash. */
 export const PATCH_BANDS = 8;
@@ -21,41 +9,47 @@ export const PATCH_BANDS = 8;
 /** Two patches are near when they differ in at most this many of 128 bits. */
 export const PATCH_WITHIN_BITS = 24;
 
-/** A patch of the query, as it is or mirrored. */
-interface Seen {
-  query: number;
-  patch: number;
-  mirrored: boolean;
-  hash: Hash;
-}
+/** Value of one 16-bit band of the hash that starts at `at`. */
+const bandOf = (hashes: Uint8Array, at: number, band: number): number => (hashes[at + 2 * band] << 8) | hashes[at + 2 * band + 1];
 
-/** Value of one 16-bit band. */
-export const bandOf = (hash: Hash, band: number): number => (hash[2 * band] << 8) | hash[2 * band + 1];
-
-/** Every patch of the query as it is and mirrored, by the values of its bands. */
+/**
+ * Every patch of some pictures as it is and mirrored, by the values of its bands. Typed arrays throughout: a long video has a
+ * hundred thousand patches, and as objects they would be most of a scan's memory.
+ */
 export interface PatchTable {
-  bands: Map<number, Seen[]>[];
+  /** 16 bytes a patch; those at odd places are the mirrored ones. */
+  hashes: Uint8Array;
+  /** Picture and patch of each, as 256 * picture + patch. */
+  origins: Uint32Array;
+  /** For each band, 65536 * value + place, in order. */
+  bands: Uint32Array[];
 }
 
-/** Makes the table that {@link patchHits} and an index's candidate search need. */
+/** Makes the table that {@link patchHits} and an index's candidate search need, of at most 32,768 patches. */
 export function patchTable(sets: PatchSet[]): PatchTable {
-  const bands: Map<number, Seen[]>[] = Array.from({ length: PATCH_BANDS }, () => new Map());
-  const add = (seen: Seen) => {
-    for (let band = 0; band < PATCH_BANDS; band++) {
-      const value = bandOf(seen.hash, band);
-      const group = bands[band].get(value);
-      if (group) group.push(seen);
-      else bands[band].set(value, [seen]);
-    }
-  };
-  sets.forEach(({ hashes }, query) => {
-    for (let patch = 0; patch * PATCH_BYTES < hashes.length; patch++) {
-      const hash = hashes.subarray(patch * PATCH_BYTES, (patch + 1) * PATCH_BYTES);
-      add({ query, patch, mirrored: false, hash });
-      add({ query, patch, mirrored: true, hash: mirrorPatchHash(hash) });
+  const count = sets.reduce((sum, set) => sum + set.hashes.length / PATCH_BYTES, 0);
+  const hashes = new Uint8Array(2 * count * PATCH_BYTES);
+  const origins = new Uint32Array(2 * count);
+  let place = 0;
+  sets.forEach((set, picture) => {
+    for (let patch = 0; patch * PATCH_BYTES < set.hashes.length; patch++, place += 2) {
+      const hash = set.hashes.subarray(patch * PATCH_BYTES, (patch + 1) * PATCH_BYTES);
+      hashes.set(hash, place * PATCH_BYTES);
+      hashes.set(mirrorPatchHash(hash), (place + 1) * PATCH_BYTES);
+      origins.fill(256 * picture + patch, place, place + 2);
     }
   });
-  return { bands };
+  const bands = Array.from({ length: PATCH_BANDS }, (_, band) =>
+    Uint32Array.from(origins, (_, i) => bandOf(hashes, i * PATCH_BYTES, band) * 65_536 + i).sort(),
+  );
+  return { hashes, origins, bands };
+}
+
+/** The different values of one band. */
+export function bandValues(table: PatchTable, band: number): number[] {
+  const values: number[] = [];
+  for (const entry of table.bands[band]) if (values[values.length - 1] !== entry >>> 16) values.push(entry >>> 16);
+  return values;
 }
 
 /**
@@ -65,32 +59,45 @@ export function patchTable(sets: PatchSet[]): PatchTable {
  */
 export function patchHits(table: PatchTable, known: Iterable<KnownPatch>): PatchHit[] {
   const hits: PatchHit[] = [];
+  const comparedWith = new Int32Array(table.origins.length).fill(-1);
+  let number = 0;
   for (const candidate of known) {
-    const compared = new Set<Seen>();
     for (let band = 0; band < PATCH_BANDS; band++) {
-      for (const seen of table.bands[band].get(bandOf(candidate.hash, band)) ?? []) {
-        if (compared.has(seen)) continue;
-        compared.add(seen);
-        const bits = distance(seen.hash, candidate.hash);
-        if (bits <= PATCH_WITHIN_BITS) hits.push(hitOf(seen, candidate, bits));
+      const value = bandOf(candidate.hash, 0, band);
+      const entries = table.bands[band];
+      for (let i = firstAtLeast(entries, value * 65_536); i < entries.length && entries[i] >>> 16 === value; i++) {
+        const place = entries[i] & 0xffff;
+        if (comparedWith[place] === number) continue;
+        comparedWith[place] = number;
+        const bits = distance(table.hashes.subarray(place * PATCH_BYTES, (place + 1) * PATCH_BYTES), candidate.hash);
+        if (bits <= PATCH_WITHIN_BITS) hits.push(hitOf(table.origins[place], place % 2 === 1, candidate, bits));
       }
     }
+    number++;
   }
   return hits;
 }
 
-const hitOf = (
-  { query, patch, mirrored }: Seen,
-  { id, referenceId, atMs, untilMs, x, y, side }: KnownPatch,
-  bits: number,
-): PatchHit => ({
-  query,
-  patch,
+/** The first place in sorted values at which one is no less than `least`. */
+function firstAtLeast(sorted: Uint32Array, least: number): number {
+  let from = 0;
+  let to = sorted.length;
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if (sorted[middle] < least) from = middle + 1;
+    else to = middle;
+  }
+  return from;
+}
+
+const hitOf = (origin: number, mirrored: boolean, known: KnownPatch, bits: number): PatchHit => ({
+  query: origin >>> 8,
+  patch: origin & 0xff,
   mirrored,
-  referenceId,
-  referenceAtMs: atMs,
-  referenceUntilMs: untilMs,
-  known: { id, x, y, side },
+  referenceId: known.referenceId,
+  referenceAtMs: known.atMs,
+  referenceUntilMs: known.untilMs,
+  known: { id: known.id, x: known.x, y: known.y, side: known.side },
   distance: bits,
 });
 
@@ -127,6 +134,12 @@ function mostSimilarMoments(hits: PatchHit[]): PatchHit[] {
       .flat();
   });
 }
+
+/** The key of one moment of one reference. */
+export const momentOf = (referenceId: string, atMs: number): string => `${referenceId} ${atMs}`;
+
+/** Known patches by their moment. */
+export const byMoment = (known: KnownPatch[]): Map<string, KnownPatch[]> => groupBy(known, (p) => momentOf(p.referenceId, p.atMs));
 
 /** A registration's patches as known ones, for a search from the reference's side. */
 export function knownPatches(referenceId: string, sets: PatchSet[]): KnownPatch[] {

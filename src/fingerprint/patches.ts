@@ -26,7 +26,7 @@ const CELLS = 8;
  * size: median 11 of 12 agree after a crop of 10 %, 8 after 20 % off-centre, 5 after 30 %, 7 inside another picture at 70 %
  * and 5 at 50 %, 11 after a rotation by 3°; of two different pictures never more than 2.
  */
-export function patchesOf(frame: Frame, count: number): Pick<PatchSet, "width" | "places" | "hashes"> {
+export function patchesOf(frame: Frame, count: number): Pick<PatchSet, "width" | "height" | "places" | "hashes"> {
   const integral = integralOf(frame);
   const longer = Math.max(frame.width, frame.height);
   const chosen: Blob[] = [];
@@ -44,7 +44,8 @@ export function patchesOf(frame: Frame, count: number): Pick<PatchSet, "width" |
     );
     hashes.set(hashPatch(integral, x, y, side), PATCH_BYTES * i);
   });
-  return { width: Math.round((frame.width / longer) * PATCH_UNITS), places, hashes };
+  const [width, height] = [frame.width, frame.height].map((length) => Math.round((length / longer) * PATCH_UNITS));
+  return { width, height, places, hashes };
 }
 
 const isNear = (a: Blob, b: Blob): boolean =>

@@ -1,11 +1,11 @@
 import { distance, hashToHex } from "../fingerprint/hash.js";
-import type { Dihedral, Found, Hash, Hit, Query, ReferenceSummary } from "../model.js";
+import type { Dihedral, Found, Hash, Hit, Query, ReferenceSummary, View } from "../model.js";
 import type { Db } from "../platform/database.js";
 
 /** The largest radius for which {@link lookup} is exact: the ring filter's bounds are those of 31 bits in 16 bands. */
 export const MAX_WITHIN_BITS = 31;
 
-/** Hashes sent in one statement; 512 hashes are 139,264 probes. */
+/** Hashes sent in one statement, or a few more; 512 hashes are 139,264 probes. */
 const BATCH = 512;
 
 /** A band may differ by no bit or by one: 17 masks. */
@@ -30,18 +30,29 @@ interface Row {
  *
  * @throws RangeError when `withinBits` is beyond {@link MAX_WITHIN_BITS}.
  */
-export async function lookup(db: Db, queries: Query[], algorithm: string, withinBits: number): Promise<Omit<Found, "patchHits">> {
+export async function lookup(db: Db, queries: Query[], algorithm: string, withinBits: number): Promise<Omit<Found, "patchHits" | "moments">> {
   if (withinBits > MAX_WITHIN_BITS) throw new RangeError(`lookup is exact up to ${MAX_WITHIN_BITS} bits, not ${withinBits}`);
   const seenSeq = await newestReference(db);
-  const views = queries.flatMap((query, index) =>
-    query.algorithm === algorithm ? query.views.map((view) => ({ index, ...view })) : [],
-  );
   const hits: Hit[] = [];
-  for (let from = 0; from < views.length; from += BATCH) {
-    const batch = views.slice(from, from + BATCH);
+  for (const batch of batches(queries, algorithm)) {
     for (const row of await near(db, batch, algorithm, withinBits)) hits.push(hitOf(row, batch[row.q]));
   }
   return { hits, references: await summaries(db, [...new Set(hits.map((h) => h.referenceId))]), seenSeq };
+}
+
+type BatchedView = View & { index: number };
+
+/** The views of all queries, some hundreds at a time. */
+function* batches(queries: Query[], algorithm: string): Generator<BatchedView[]> {
+  let batch: BatchedView[] = [];
+  for (const [index, query] of queries.entries()) {
+    if (query.algorithm !== algorithm) continue;
+    for (const view of query.views) batch.push({ ...view, index });
+    if (batch.length < BATCH) continue;
+    yield batch;
+    batch = [];
+  }
+  if (batch.length > 0) yield batch;
 }
 
 /** The newest reference's place in commit order, "0" when there is none. */

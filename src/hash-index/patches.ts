@@ -1,5 +1,6 @@
-import { type KnownPatch, knownPatches, PATCH_BANDS, searchPatches } from "../fingerprint/patch-hits.js";
-import type { PatchHit, PatchSet } from "../model.js";
+import { groupBy } from "../fingerprint/group.js";
+import { bandValues, byMoment, momentOf, knownPatches, PATCH_BANDS, searchPatches } from "../fingerprint/patch-hits.js";
+import type { KnownPatch, PatchHit, PatchSet } from "../model.js";
 import type { Db } from "../platform/database.js";
 
 const BANDS = Array.from({ length: PATCH_BANDS }, (_, band) => band);
@@ -11,13 +12,13 @@ const inBand = (band: number): string =>
 /** The hits of a submission's patches on active references; one statement for every hundred pictures fetches the candidates. */
 export async function lookupPatches(db: Db, sets: PatchSet[], algorithm: string): Promise<PatchHit[]> {
   return searchPatches(sets, async (table) => {
-    if (table.bands[0].size === 0) return [];
+    if (table.origins.length === 0) return [];
     const { rows } = await db.query<KnownPatch & { hash: Buffer }>(
       `select p.id, p.reference_id as "referenceId", p.at_ms as "atMs", p.until_ms as "untilMs", p.x, p.y, p.side, p.hash
        from reference_patch p
        join reference r on r.id = p.reference_id
        where r.retired_at is null and p.algorithm = $1 and (${BANDS.map(inBand).join(" or ")})`,
-      [algorithm, ...table.bands.map((band) => [...band.keys()])],
+      [algorithm, ...BANDS.map((band) => bandValues(table, band))],
     );
     return rows;
   });
@@ -42,6 +43,20 @@ export async function insertPatches(tx: Db, referenceId: string, sets: PatchSet[
       rows.map((r) => Buffer.from(r.hash)),
     ],
   );
+}
+
+/** All patches of the moments that at least `least` hits of one picture are about: what a second look goes through. */
+export async function momentsOfHits(db: Db, hits: PatchHit[], least: number): Promise<Map<string, KnownPatch[]>> {
+  const pairs = groupBy(hits, (h) => `${h.query} ${h.mirrored} ${momentOf(h.referenceId, h.referenceAtMs)}`);
+  const worth = [...pairs.values()].filter((pair) => pair.length >= least).map(([hit]) => hit);
+  const moments = [...groupBy(worth, (h) => momentOf(h.referenceId, h.referenceAtMs)).values()].map(([hit]) => hit);
+  const { rows } = await db.query<KnownPatch & { hash: Buffer }>(
+    `select p.id, p.reference_id as "referenceId", p.at_ms as "atMs", p.until_ms as "untilMs", p.x, p.y, p.side, p.hash
+     from unnest($1::uuid[], $2::int[]) as m (reference_id, at_ms)
+     join reference_patch p using (reference_id, at_ms)`,
+    [moments.map((m) => m.referenceId), moments.map((m) => m.referenceAtMs)],
+  );
+  return byMoment(rows);
 }
 
 /** The patches an active reference is recognised by. */

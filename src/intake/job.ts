@@ -43,6 +43,7 @@ const patchSet = z
     atMs: ms,
     untilMs: ms,
     width: z.number().int().min(1).max(4096),
+    height: z.number().int().min(1).max(4096),
     places: z.array(z.number().int().min(0).max(65_535)).max(3 * 255),
     hashes: z.string().regex(/^([0-9a-f]{32})*$/, "must be 32 lower-case hexadecimal digits for each patch"),
   })

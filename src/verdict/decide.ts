@@ -45,7 +45,7 @@ const TURNS: Record<Dihedral, Pick<Transform, "mirrored" | "rotatedDeg">> = {
  * The verdict on a submission: `match` or `review` when known material was found in it, `unscannable` when not one
  * frame could be compared, otherwise `clear`. Pure: the same hits and policy give the same verdict.
  */
-export function decide(judged: Judged, found: Pick<Found, "hits" | "patchHits" | "references">, policy: Policy): Verdict {
+export function decide(judged: Judged, found: Pick<Found, "hits" | "patchHits" | "moments" | "references">, policy: Policy): Verdict {
   const matches = [...agreementsByReference(judged, found)]
     .map(([id, agreements]) => matchOf(found.references.get(id), agreements, judged, policy))
     .filter((m): m is Match => m !== undefined)
@@ -66,13 +66,14 @@ export function unscannable(reason: string, policy: Policy): Verdict {
   return { kind: "unscannable", matches: [], reasons: [reason], policyVersion: policy.version };
 }
 
-function agreementsByReference(judged: Judged, found: Pick<Found, "hits" | "patchHits">): Map<string, Agreement[]> {
+function agreementsByReference(judged: Judged, found: Pick<Found, "hits" | "patchHits" | "moments" | "references">): Map<string, Agreement[]> {
+  const isStill = (id: string) => judged.kind === "image" || found.references.get(id)?.kind === "image";
   const agreements = new Map<string, Agreement[]>();
   const add = (id: string, more: Agreement[]) => {
     if (more.length > 0) agreements.set(id, [...(agreements.get(id) ?? []), ...more]);
   };
   for (const [id, hits] of groupBy(found.hits, (h) => h.referenceId)) add(id, wholeAgreements(hits, judged.fingerprints));
-  for (const [id, parts] of partAgreements(found.patchHits, judged.patchSets)) add(id, parts);
+  for (const [id, parts] of partAgreements(found.patchHits, found.moments, judged.patchSets, isStill)) add(id, parts);
   return agreements;
 }
 

@@ -2,7 +2,7 @@ import { describe, expect, it, test } from "vitest";
 import { cropFrame } from "../../src/fingerprint/borders.js";
 import { keptPatchSets } from "../../src/fingerprint/kept.js";
 import { packPatchSets, unpackPatchSets } from "../../src/fingerprint/pack-patches.js";
-import { knownPatches, searchPatches } from "../../src/fingerprint/patch-hits.js";
+import { byMoment, knownPatches, searchPatches } from "../../src/fingerprint/patch-hits.js";
 import { mirrorPatchHash, PATCH_ALGORITHM, patchesOf } from "../../src/fingerprint/patches.js";
 import type { Frame, PatchSet } from "../../src/model.js";
 import { partAgreements } from "../../src/verdict/agreement.js";
@@ -22,8 +22,9 @@ const setOf = (frame: Frame, count: number): PatchSet => ({
 /** The doubt left between a picture as a reference and a picture as a submission; 1 when nothing agrees. */
 async function doubtBetween(reference: Frame, submission: Frame): Promise<{ doubt: number; dihedral?: string }> {
   const sets = [setOf(submission, 96)];
-  const hits = await searchPatches(sets, async () => knownPatches("r", keptPatchSets([setOf(reference, 96)], "image")));
-  const [agreement] = (partAgreements(hits, sets).get("r") ?? []).sort((a, b) => a.doubt - b.doubt);
+  const known = knownPatches("r", keptPatchSets([setOf(reference, 96)], "image"));
+  const hits = await searchPatches(sets, async () => known);
+  const [agreement] = (partAgreements(hits, byMoment(known), sets, () => true).get("r") ?? []).sort((a, b) => a.doubt - b.doubt);
   return agreement ?? { doubt: 1 };
 }
 
@@ -101,8 +102,8 @@ describe("patches", () => {
       { ...setOf(teapot, 0), atMs: 7 },
     ];
     const again = unpackPatchSets(Buffer.concat([Buffer.from("x"), packPatchSets(sets)]).subarray(1));
-    expect(again.map((s) => [s.atMs, s.untilMs, s.width, [...s.places], [...s.hashes]])).toEqual(
-      sets.map((s) => [s.atMs, s.untilMs, s.width, [...s.places], [...s.hashes]]),
+    expect(again.map((s) => [s.atMs, s.untilMs, s.width, s.height, [...s.places], [...s.hashes]])).toEqual(
+      sets.map((s) => [s.atMs, s.untilMs, s.width, s.height, [...s.places], [...s.hashes]]),
     );
   });
 

@@ -52,7 +52,7 @@ function judge(options: {
     framesUnusable: 0,
   };
   const references = new Map((options.references ?? [reference()]).map((r) => [r.id, r]));
-  return decide(judged, { hits: options.hits, patchHits: [], references }, POLICY);
+  return decide(judged, { hits: options.hits, patchHits: [], moments: new Map(), references }, POLICY);
 }
 
 const everyHalfSecond = (fromMs: number, toMs: number): number[] =>
@@ -152,7 +152,7 @@ describe("what nobody can tell", () => {
   test("no usable picture is unscannable, never clear", () => {
     const verdict = decide(
       { kind: "video", durationMs: 9_000, fingerprints: [], patchSets: [], framesRead: 18, framesUnusable: 18 },
-      { hits: [], patchHits: [], references: new Map() },
+      { hits: [], patchHits: [], moments: new Map(), references: new Map() },
       POLICY,
     );
     expect(verdict.kind).toBe("unscannable");

@@ -1,11 +1,11 @@
 import { UnscannableError } from "../../errors.js";
 import { hitsAgainst } from "../../fingerprint/hits-against.js";
 import { keptPatchSets } from "../../fingerprint/kept.js";
-import { type KnownPatch, knownPatches, searchPatches } from "../../fingerprint/patch-hits.js";
+import { byMoment, knownPatches, searchPatches } from "../../fingerprint/patch-hits.js";
 import { findFfmpeg } from "../../media/find-ffmpeg.js";
 import { readFrames } from "../../media/frames.js";
 import { probeMedia } from "../../media/probe.js";
-import type { Frame, MediaKind, Query, Reading, ReferenceSummary } from "../../model.js";
+import type { Frame, KnownPatch, MediaKind, Query, Reading, ReferenceSummary } from "../../model.js";
 import { readFingerprints } from "../../read-fingerprints.js";
 import { decide } from "../../verdict/decide.js";
 import { POLICY } from "../../verdict/policy.js";
@@ -98,7 +98,7 @@ async function verdictOn(read: () => Promise<Reading>, references: Registered[])
   const hits = references.flatMap((r) => hitsFromReadingSide(reading, r));
   const parts = await searchPatches(reading.patchSets, async () => references.flatMap((r) => r.patches));
   const summaries = new Map(references.map((r) => [r.summary.id, r.summary]));
-  const verdict = decide(reading, { hits, patchHits: parts, references: summaries }, POLICY);
+  const verdict = decide(reading, { hits, patchHits: parts, moments: byMoment(references.flatMap((r) => r.patches)), references: summaries }, POLICY);
   const matches = verdict.matches.filter((m) => m.verdict === verdict.kind);
   return {
     flagged: verdict.kind,

@@ -73,7 +73,7 @@ create table reference_patch (
   side smallint not null,
   hash bytea not null check (octet_length(hash) = 16)
 );
-create index reference_patch_reference on reference_patch (reference_id);
+create index reference_patch_reference on reference_patch (reference_id, at_ms);
 create index reference_patch_band_0 on reference_patch ((get_byte(hash, 0) * 256 + get_byte(hash, 1)));
 create index reference_patch_band_1 on reference_patch ((get_byte(hash, 2) * 256 + get_byte(hash, 3)));
 create index reference_patch_band_2 on reference_patch ((get_byte(hash, 4) * 256 + get_byte(hash, 5)));

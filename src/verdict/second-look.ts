@@ -1,0 +1,73 @@
+import { distance } from "../fingerprint/hash.js";
+import { mirrorPatchHash, PATCH_BYTES, PATCH_UNITS } from "../fingerprint/patches.js";
+import type { KnownPatch, PatchSet } from "../model.js";
+
+/** Where a known picture lies in a submission's: `seen = offset + size * known`, lengths in 1/4096 of the longer sides. */
+export interface Placement {
+  x: number;
+  y: number;
+  size: number;
+  mirrored: boolean;
+}
+
+/** What a second look found at the places where the known picture's patches should be. */
+export interface SecondLook {
+  /** Known patches whose place lies inside the submission's picture, and how many of them are there. */
+  visible: number;
+  there: number;
+  /** Of sixteen parts of the known picture, those with visible patches, and those of which a patch is there. */
+  parts: number;
+  partsThere: number;
+}
+
+/** A patch in its predicted place need not be as near as one found anywhere: of chance hits one in eight is this near. */
+const THERE_BITS = 36;
+
+/** How far from its predicted place, as a share of its side and of the longer side, and how different in size. */
+const OFF_BY_SIDE = 0.2;
+const OFF_BY_PICTURE = 0.03;
+const SIZE_RATIO = 1.35;
+
+/** Parts a side that the known picture is divided into. */
+const GRID = 4;
+
+/**
+ * Goes through all patches of a known picture and looks whether each is where a placement says it must be. A few patches agree by
+ * chance, or because two pictures share a caption or a logo; then most others are missing.
+ */
+export function lookAgain(placement: Placement, known: KnownPatch[], set: PatchSet): SecondLook {
+  const parts = new Map<number, boolean>();
+  let visible = 0;
+  let there = 0;
+  for (const patch of known) {
+    const x = placement.x + placement.size * patch.x;
+    const y = placement.y + placement.size * patch.y;
+    const side = placement.size * patch.side;
+    if (!isInside(x, y, side, set)) continue;
+    visible++;
+    const found = isThere(patch, x, y, side, placement.mirrored, set);
+    if (found) there++;
+    const part = partOf(patch);
+    parts.set(part, (parts.get(part) ?? false) || found);
+  }
+  return { visible, there, parts: parts.size, partsThere: [...parts.values()].filter(Boolean).length };
+}
+
+/** Blobs nearer to the edge than this are not looked for (see `blobs.ts`), nor are those too small or large to be found. */
+const isInside = (x: number, y: number, side: number, { width, height }: { width: number; height: number }): boolean =>
+  x > 0.46 * side && y > 0.46 * side && x < width - 0.46 * side && y < height - 0.46 * side && side > 0.09 * PATCH_UNITS && side < 0.5 * PATCH_UNITS;
+
+const partOf = ({ x, y }: KnownPatch): number => Math.floor((GRID * x) / PATCH_UNITS) + GRID * Math.floor((GRID * y) / PATCH_UNITS);
+
+function isThere(patch: KnownPatch, x: number, y: number, side: number, mirrored: boolean, { width, places, hashes }: PatchSet): boolean {
+  const near = OFF_BY_SIDE * side + OFF_BY_PICTURE * PATCH_UNITS;
+  for (let i = 0; 3 * i < places.length; i++) {
+    const seenX = mirrored ? width - places[3 * i] : places[3 * i];
+    if (Math.abs(seenX - x) > near || Math.abs(places[3 * i + 1] - y) > near) continue;
+    const ratio = places[3 * i + 2] / side;
+    if (ratio > SIZE_RATIO || ratio < 1 / SIZE_RATIO) continue;
+    const hash = hashes.subarray(i * PATCH_BYTES, (i + 1) * PATCH_BYTES);
+    if (distance(mirrored ? mirrorPatchHash(hash) : hash, patch.hash) <= THERE_BITS) return true;
+  }
+  return false;
+}
