@@ -90,7 +90,11 @@ export async function lookBack(
     const parts = await searchPatches(past.patchSets, async () => known.patches);
     if (hits.length === 0 && parts.length === 0) continue;
     const judged = { ...past, framesRead: past.fingerprints.length, framesUnusable: 0 };
-    const verdict = decide(judged, { hits, patchHits: parts, moments, references: new Map([[reference.id, reference]]) }, steps.policy);
+    const verdict = decide(
+      judged,
+      { hits, patchHits: parts, moments, references: new Map([[reference.id, reference]]) },
+      steps.policy,
+    );
     if (verdict.kind !== "match" && verdict.kind !== "review") continue;
     if (verdict.matches.length > 0 && (await steps.recordLookBack(past, verdict, reference))) raised++;
   }

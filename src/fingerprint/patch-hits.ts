@@ -139,7 +139,8 @@ function mostSimilarMoments(hits: PatchHit[]): PatchHit[] {
 export const momentOf = (referenceId: string, atMs: number): string => `${referenceId} ${atMs}`;
 
 /** Known patches by their moment. */
-export const byMoment = (known: KnownPatch[]): Map<string, KnownPatch[]> => groupBy(known, (p) => momentOf(p.referenceId, p.atMs));
+export const byMoment = (known: KnownPatch[]): Map<string, KnownPatch[]> =>
+  groupBy(known, (p) => momentOf(p.referenceId, p.atMs));
 
 /** A registration's patches as known ones, for a search from the reference's side. */
 export function knownPatches(referenceId: string, sets: PatchSet[]): KnownPatch[] {

@@ -30,7 +30,12 @@ interface Row {
  *
  * @throws RangeError when `withinBits` is beyond {@link MAX_WITHIN_BITS}.
  */
-export async function lookup(db: Db, queries: Query[], algorithm: string, withinBits: number): Promise<Omit<Found, "patchHits" | "moments">> {
+export async function lookup(
+  db: Db,
+  queries: Query[],
+  algorithm: string,
+  withinBits: number,
+): Promise<Omit<Found, "patchHits" | "moments">> {
   if (withinBits > MAX_WITHIN_BITS) throw new RangeError(`lookup is exact up to ${MAX_WITHIN_BITS} bits, not ${withinBits}`);
   const seenSeq = await newestReference(db);
   const hits: Hit[] = [];

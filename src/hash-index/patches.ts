@@ -1,5 +1,5 @@
 import { groupBy } from "../fingerprint/group.js";
-import { bandValues, byMoment, momentOf, knownPatches, PATCH_BANDS, searchPatches } from "../fingerprint/patch-hits.js";
+import { bandValues, byMoment, knownPatches, momentOf, PATCH_BANDS, searchPatches } from "../fingerprint/patch-hits.js";
 import type { KnownPatch, PatchHit, PatchSet } from "../model.js";
 import type { Db } from "../platform/database.js";
 

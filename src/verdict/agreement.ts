@@ -66,11 +66,12 @@ export function doubtOfPatches(distances: number[], hits: number, pairs: number)
 
 /**
  * Doubt left by a second look. Of 872 true pairs nine in ten have two thirds of their patches there; of false ones the best
- * has a third. Where one picture alone decides, less than two thirds is for a person: pictures with a common template (a meme, a
+ * has a third, so less is only enough when the patches that agree leave next to no doubt. Where one picture alone decides, less than two thirds is for a person: pictures with a common template (a meme, a
  * slide, an intro) share half.
  */
-function doubtOfSecondLook({ visible, there, parts, partsThere }: SecondLook, still: boolean): number {
-  if (there < LEAST_PATCHES || there < 0.37 * visible || partsThere < 0.45 * parts) return 1;
+function doubtOfSecondLook({ visible, there, parts, partsThere }: SecondLook, doubt: number, still: boolean): number {
+  const least = doubt < 1e-5 ? { there: 0.25, parts: 0.35 } : { there: 0.37, parts: 0.45 };
+  if (there < LEAST_PATCHES || there < least.there * visible || partsThere < least.parts * parts) return 1;
   return still && (there < 0.65 * visible || partsThere < 0.65 * parts) ? 1e-3 : 0;
 }
 
@@ -119,10 +120,14 @@ export function partAgreements(
     const [{ query, mirrored, referenceId, referenceAtMs, referenceUntilMs }] = pair;
     const set = sets[query];
     const agreeing = largestConsensus(pair.map((hit) => guessOf(hit, set)));
-    const doubt = doubtOfPatches(agreeing.map((a) => a.distance), pair.length, pairs.length);
+    const doubt = doubtOfPatches(
+      agreeing.map((a) => a.distance),
+      pair.length,
+      pairs.length,
+    );
     if (doubt >= 1) continue;
     const look = lookAgain(placementOf(agreeing, mirrored), moments.get(momentOf(referenceId, referenceAtMs)) ?? [], set);
-    const seconded = Math.max(doubt, doubtOfSecondLook(look, isStill(referenceId)));
+    const seconded = Math.max(doubt, doubtOfSecondLook(look, doubt, isStill(referenceId)));
     if (seconded >= 1) continue;
     const { atMs, untilMs } = set;
     const dihedral = mirrored ? "flipy" : "original";
@@ -178,7 +183,9 @@ function inOwnPlaces(guesses: Guess[]): Guess[] {
   const counted: Guess[] = [];
   for (const p of [...guesses].sort((a, b) => a.distance - b.distance)) {
     const alone = counted.every(
-      (c) => c.patch !== p.patch && Math.hypot(c.known.x - p.known.x, c.known.y - p.known.y) > OWN_PLACE * Math.max(c.known.side, p.known.side),
+      (c) =>
+        c.patch !== p.patch &&
+        Math.hypot(c.known.x - p.known.x, c.known.y - p.known.y) > OWN_PLACE * Math.max(c.known.side, p.known.side),
     );
     if (alone) counted.push(p);
   }

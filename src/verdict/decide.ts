@@ -45,7 +45,11 @@ const TURNS: Record<Dihedral, Pick<Transform, "mirrored" | "rotatedDeg">> = {
  * The verdict on a submission: `match` or `review` when known material was found in it, `unscannable` when not one
  * frame could be compared, otherwise `clear`. Pure: the same hits and policy give the same verdict.
  */
-export function decide(judged: Judged, found: Pick<Found, "hits" | "patchHits" | "moments" | "references">, policy: Policy): Verdict {
+export function decide(
+  judged: Judged,
+  found: Pick<Found, "hits" | "patchHits" | "moments" | "references">,
+  policy: Policy,
+): Verdict {
   const matches = [...agreementsByReference(judged, found)]
     .map(([id, agreements]) => matchOf(found.references.get(id), agreements, judged, policy))
     .filter((m): m is Match => m !== undefined)
@@ -66,7 +70,10 @@ export function unscannable(reason: string, policy: Policy): Verdict {
   return { kind: "unscannable", matches: [], reasons: [reason], policyVersion: policy.version };
 }
 
-function agreementsByReference(judged: Judged, found: Pick<Found, "hits" | "patchHits" | "moments" | "references">): Map<string, Agreement[]> {
+function agreementsByReference(
+  judged: Judged,
+  found: Pick<Found, "hits" | "patchHits" | "moments" | "references">,
+): Map<string, Agreement[]> {
   const isStill = (id: string) => judged.kind === "image" || found.references.get(id)?.kind === "image";
   const agreements = new Map<string, Agreement[]>();
   const add = (id: string, more: Agreement[]) => {

@@ -55,11 +55,24 @@ export function lookAgain(placement: Placement, known: KnownPatch[], set: PatchS
 
 /** Blobs nearer to the edge than this are not looked for (see `blobs.ts`), nor are those too small or large to be found. */
 const isInside = (x: number, y: number, side: number, { width, height }: { width: number; height: number }): boolean =>
-  x > 0.46 * side && y > 0.46 * side && x < width - 0.46 * side && y < height - 0.46 * side && side > 0.09 * PATCH_UNITS && side < 0.5 * PATCH_UNITS;
+  x > 0.46 * side &&
+  y > 0.46 * side &&
+  x < width - 0.46 * side &&
+  y < height - 0.46 * side &&
+  side > 0.09 * PATCH_UNITS &&
+  side < 0.5 * PATCH_UNITS;
 
-const partOf = ({ x, y }: KnownPatch): number => Math.floor((GRID * x) / PATCH_UNITS) + GRID * Math.floor((GRID * y) / PATCH_UNITS);
+const partOf = ({ x, y }: KnownPatch): number =>
+  Math.floor((GRID * x) / PATCH_UNITS) + GRID * Math.floor((GRID * y) / PATCH_UNITS);
 
-function isThere(patch: KnownPatch, x: number, y: number, side: number, mirrored: boolean, { width, places, hashes }: PatchSet): boolean {
+function isThere(
+  patch: KnownPatch,
+  x: number,
+  y: number,
+  side: number,
+  mirrored: boolean,
+  { width, places, hashes }: PatchSet,
+): boolean {
   const near = OFF_BY_SIDE * side + OFF_BY_PICTURE * PATCH_UNITS;
   for (let i = 0; 3 * i < places.length; i++) {
     const seenX = mirrored ? width - places[3 * i] : places[3 * i];

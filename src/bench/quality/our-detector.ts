@@ -98,7 +98,11 @@ async function verdictOn(read: () => Promise<Reading>, references: Registered[])
   const hits = references.flatMap((r) => hitsFromReadingSide(reading, r));
   const parts = await searchPatches(reading.patchSets, async () => references.flatMap((r) => r.patches));
   const summaries = new Map(references.map((r) => [r.summary.id, r.summary]));
-  const verdict = decide(reading, { hits, patchHits: parts, moments: byMoment(references.flatMap((r) => r.patches)), references: summaries }, POLICY);
+  const verdict = decide(
+    reading,
+    { hits, patchHits: parts, moments: byMoment(references.flatMap((r) => r.patches)), references: summaries },
+    POLICY,
+  );
   const matches = verdict.matches.filter((m) => m.verdict === verdict.kind);
   return {
     flagged: verdict.kind,
