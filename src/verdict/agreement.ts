@@ -17,6 +17,8 @@ export interface Agreement {
   doubt: number;
   /** Whether only a part of either picture was compared. */
   part: boolean;
+  /** Share of the known picture's patches that were found where they should be; 1 for whole pictures. */
+  share: number;
 }
 
 /** Patches agree on where the known picture lies when their estimates of its middle differ by less, in longer sides. */
@@ -65,14 +67,12 @@ export function doubtOfPatches(distances: number[], hits: number, pairs: number)
 }
 
 /**
- * Doubt left by a second look. Of 872 true pairs nine in ten have two thirds of their patches there; of false ones the best
- * has a third, so less is only enough when the patches that agree leave next to no doubt. Where one picture alone decides, less than two thirds is for a person: pictures with a common template (a meme, a
- * slide, an intro) share half.
+ * Whether a second look confirms patches that agree. Of 872 true pairs nine in ten have two thirds of their patches there; of false
+ * ones the best has a third, so less is only enough when the patches that agree leave next to no doubt.
  */
-function doubtOfSecondLook({ visible, there, parts, partsThere }: SecondLook, doubt: number, still: boolean): number {
+function isConfirmedBy({ visible, there, parts, partsThere }: SecondLook, doubt: number): boolean {
   const least = doubt < 1e-5 ? { there: 0.25, parts: 0.35 } : { there: 0.37, parts: 0.45 };
-  if (there < LEAST_PATCHES || there < least.there * visible || partsThere < least.parts * parts) return 1;
-  return still && (there < 0.65 * visible || partsThere < 0.65 * parts) ? 1e-3 : 0;
+  return there >= LEAST_PATCHES && there >= least.there * visible && partsThere >= least.parts * parts;
 }
 
 /** A blockhash this near confirms a still; those of different pictures lie around 128, and seldom under 80. */
@@ -95,6 +95,7 @@ export function wholeAgreements(hits: Hit[], moments: { atMs: number; untilMs: n
       bits: hit.pdqDistance,
       doubt: doubtOfBits(hit.pdqDistance) * (isConfirmed(hit) ? CONFIRMED : 1),
       part: variant !== "full" || hit.referenceVariant !== "full",
+      share: 1,
     };
   });
 }
@@ -105,14 +106,8 @@ export function wholeAgreements(hits: Hit[], moments: { atMs: number; untilMs: n
  *
  * @param hits on all references
  * @param moments all patches of the moments that the hits are about
- * @param isStill whether one of the two is a still, so that this picture alone decides
  */
-export function partAgreements(
-  hits: PatchHit[],
-  moments: Map<string, KnownPatch[]>,
-  sets: PatchSet[],
-  isStill: (referenceId: string) => boolean,
-): Map<string, Agreement[]> {
+export function partAgreements(hits: PatchHit[], moments: Map<string, KnownPatch[]>, sets: PatchSet[]): Map<string, Agreement[]> {
   const groups = groupBy(hits, (h) => `${h.query} ${h.mirrored} ${momentOf(h.referenceId, h.referenceAtMs)}`);
   const pairs = [...groups.values()].filter((pair) => pair.length >= LEAST_PATCHES);
   const agreements = new Map<string, Agreement[]>();
@@ -127,11 +122,11 @@ export function partAgreements(
     );
     if (doubt >= 1) continue;
     const look = lookAgain(placementOf(agreeing, mirrored), moments.get(momentOf(referenceId, referenceAtMs)) ?? [], set);
-    const seconded = Math.max(doubt, doubtOfSecondLook(look, doubt, isStill(referenceId)));
-    if (seconded >= 1) continue;
+    if (!isConfirmedBy(look, doubt)) continue;
     const { atMs, untilMs } = set;
     const dihedral = mirrored ? "flipy" : "original";
-    const agreement: Agreement = { atMs, untilMs, referenceAtMs, referenceUntilMs, dihedral, doubt: seconded, part: true };
+    const share = look.there / look.visible;
+    const agreement: Agreement = { atMs, untilMs, referenceAtMs, referenceUntilMs, dihedral, doubt, part: true, share };
     agreements.set(referenceId, [...(agreements.get(referenceId) ?? []), agreement]);
   }
   return agreements;

@@ -50,10 +50,12 @@ export function decide(
   found: Pick<Found, "hits" | "patchHits" | "moments" | "references">,
   policy: Policy,
 ): Verdict {
-  const matches = [...agreementsByReference(judged, found)]
+  const candidates = [...agreementsByReference(judged, found)]
     .map(([id, agreements]) => matchOf(found.references.get(id), agreements, judged, policy))
-    .filter((m): m is Match => m !== undefined)
-    .sort((a, b) => b.confidence - a.confidence || b.framesAgreeing - a.framesAgreeing);
+    .filter((m) => m !== undefined);
+  const matches = withoutTemplates(candidates, policy).sort(
+    (a, b) => b.confidence - a.confidence || b.framesAgreeing - a.framesAgreeing,
+  );
   const usable = judged.fingerprints.length > 0;
   const kind = matches.some((m) => m.verdict === "match")
     ? "match"
@@ -65,6 +67,19 @@ export function decide(
   return { kind, matches, reasons: reasonsFor(kind, matches, judged), policyVersion: policy.version };
 }
 
+/** A match, and how much of the known picture was found at its surest moment. */
+type Candidate = Match & { share: number };
+
+/**
+ * What several cases have in common is a template (of a meme, a slide, an intro), not the material: then a match on part of a
+ * picture is for a person. The same material registered in several cases is not concerned: it is found whole.
+ */
+function withoutTemplates(candidates: Candidate[], policy: Policy): Match[] {
+  const partial = candidates.filter((c) => c.share < policy.wholeShare);
+  const common = new Set(partial.map((c) => c.caseId)).size >= policy.templateCases;
+  return candidates.map(({ share, ...match }) => (common && share < policy.wholeShare ? { ...match, verdict: "review" } : match));
+}
+
 /** The verdict on media that could not be read at all. */
 export function unscannable(reason: string, policy: Policy): Verdict {
   return { kind: "unscannable", matches: [], reasons: [reason], policyVersion: policy.version };
@@ -74,17 +89,21 @@ function agreementsByReference(
   judged: Judged,
   found: Pick<Found, "hits" | "patchHits" | "moments" | "references">,
 ): Map<string, Agreement[]> {
-  const isStill = (id: string) => judged.kind === "image" || found.references.get(id)?.kind === "image";
   const agreements = new Map<string, Agreement[]>();
   const add = (id: string, more: Agreement[]) => {
     if (more.length > 0) agreements.set(id, [...(agreements.get(id) ?? []), ...more]);
   };
   for (const [id, hits] of groupBy(found.hits, (h) => h.referenceId)) add(id, wholeAgreements(hits, judged.fingerprints));
-  for (const [id, parts] of partAgreements(found.patchHits, found.moments, judged.patchSets, isStill)) add(id, parts);
+  for (const [id, parts] of partAgreements(found.patchHits, found.moments, judged.patchSets)) add(id, parts);
   return agreements;
 }
 
-function matchOf(reference: ReferenceSummary | undefined, all: Agreement[], judged: Judged, policy: Policy): Match | undefined {
+function matchOf(
+  reference: ReferenceSummary | undefined,
+  all: Agreement[],
+  judged: Judged,
+  policy: Policy,
+): Candidate | undefined {
   if (!reference) return undefined;
   const [dihedral, agreements] = strongestView(all);
   const tracks = align(agreements);
@@ -113,7 +132,7 @@ function matchOf(reference: ReferenceSummary | undefined, all: Agreement[], judg
     ),
   };
   const verdict = judge(match, surest, spanMs(segments), judged, policy);
-  return verdict && { ...match, verdict };
+  return verdict && { ...match, verdict, share: Math.max(...surest.map((a) => a.share)) };
 }
 
 /** The dihedral under which most moments agree, surer ones counting more. */
@@ -137,7 +156,9 @@ function judge(
   if (match.confidence < policy.reviewConfidence) return undefined;
   if (match.confidence < policy.matchConfidence) return "review";
   if (judged.kind === "image" || match.reference.kind === "image") return "match";
-  const most = Math.max(match.coverageOfReference, match.coverageOfSubmission) >= policy.minCoverage;
+  const shortest = Math.min(match.reference.durationMs, judged.durationMs);
+  const least = shortest < policy.minSpanMs ? policy.minCoverageOfShort : policy.minCoverage;
+  const most = Math.max(match.coverageOfReference, match.coverageOfSubmission) >= least;
   const long = surest.length >= policy.minFrames && sharedMs >= policy.minSpanMs;
   return most || long ? "match" : "review";
 }

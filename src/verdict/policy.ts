@@ -18,6 +18,11 @@ export interface Policy {
   /** A shared span shorter than this is only a match when it is most of either video: a sting or a news clip is not the video. */
   minSpanMs: number;
   minCoverage: number;
+  /** The same when one of the videos is itself shorter than that, and has few moments to agree. */
+  minCoverageOfShort: number;
+  /** Less than this share of a known picture, found in a submission for at least so many cases, is a template they share. */
+  wholeShare: number;
+  templateCases: number;
 }
 
 export const POLICY: Policy = {
@@ -28,4 +33,7 @@ export const POLICY: Policy = {
   minFrames: 2,
   minSpanMs: 3_000,
   minCoverage: 0.5,
+  minCoverageOfShort: 0.3,
+  wholeShare: 0.8,
+  templateCases: 3,
 };

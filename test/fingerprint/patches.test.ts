@@ -24,7 +24,7 @@ async function doubtBetween(reference: Frame, submission: Frame): Promise<{ doub
   const sets = [setOf(submission, 96)];
   const known = knownPatches("r", keptPatchSets([setOf(reference, 96)], "image"));
   const hits = await searchPatches(sets, async () => known);
-  const [agreement] = (partAgreements(hits, byMoment(known), sets, () => true).get("r") ?? []).sort((a, b) => a.doubt - b.doubt);
+  const [agreement] = (partAgreements(hits, byMoment(known), sets).get("r") ?? []).sort((a, b) => a.doubt - b.doubt);
   return agreement ?? { doubt: 1 };
 }
 
