@@ -18,8 +18,13 @@ async function listen(path: string): Promise<Server | undefined> {
 /** Resolves when the holder lets go or dies: the kernel closes its end either way. */
 async function released(path: string, signal: AbortSignal): Promise<void> {
   const holder = connect({ path, signal });
-  holder.on("error", () => {}).resume();
-  await once(holder, "close");
+  // Not `once` of node:events, which would reject when the holder's end is reset instead of closed.
+  await new Promise<void>((resolve) =>
+    holder
+      .on("error", () => {})
+      .once("close", () => resolve())
+      .resume(),
+  );
 }
 
 async function acquire(path: string, waitMs: number): Promise<() => void> {

@@ -171,8 +171,9 @@ export function segmentsOf(
   return runs.map((run) => segmentOf(run, track, durations, halfStepMs));
 }
 
-/** A span whose end lies this near to an end of either video reaches it: the reference's moments are not denser than that. */
-const REACH_MS = 1_500;
+/** A span whose end lies this near to an end of either video reaches it: a reference's moments, or its patches, are not denser. */
+const REACH_MS = 600;
+const REACH_OF_PATCHES_MS = 1_500;
 
 function segmentOf(
   run: Agreement[],
@@ -181,7 +182,7 @@ function segmentOf(
   halfStepMs: number,
 ): Segment {
   const { speed, offsetMs } = track;
-  const onReference = (ms: number) => speed * ms + offsetMs;
+  const onReference = (ms: number) => (durations.referenceMs === 0 ? 0 : speed * ms + offsetMs);
   const limits = {
     submissionMs: durations.submissionMs || Number.POSITIVE_INFINITY,
     referenceMs: durations.referenceMs || Number.POSITIVE_INFINITY,
@@ -192,8 +193,9 @@ function segmentOf(
   const latest = Math.min(limits.submissionMs, bounds[1]);
   let from = within(Math.min(...run.map((a) => a.atMs)) - halfStepMs, 0, limits.submissionMs);
   let to = within(Math.max(...run.map((a) => a.untilMs)) + halfStepMs, 0, limits.submissionMs);
-  if (Math.abs(from - earliest) <= REACH_MS) from = Math.min(from, earliest);
-  if (Math.abs(latest - to) <= REACH_MS) to = Math.max(to, latest);
+  const reachMs = 2 * run.filter((a) => a.part).length > run.length ? REACH_OF_PATCHES_MS : REACH_MS;
+  if (Math.abs(from - earliest) <= reachMs) from = Math.min(from, earliest);
+  if (Math.abs(latest - to) <= reachMs) to = Math.max(to, latest);
   const ends = [from, to].map((ms) => within(onReference(ms), 0, limits.referenceMs)).sort((a, b) => a - b);
   return {
     submissionFromMs: Math.round(from),

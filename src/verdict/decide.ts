@@ -77,7 +77,7 @@ type Candidate = Match & { share: number };
 function withoutTemplates(candidates: Candidate[], policy: Policy): Match[] {
   const partial = candidates.filter((c) => c.share < policy.wholeShare);
   const common = new Set(partial.map((c) => c.caseId)).size >= policy.templateCases;
-  return candidates.map(({ share, ...match }) => (common && share < policy.wholeShare ? { ...match, verdict: "review" } : match));
+  return candidates.map(({ share, ...match }) => (common && share < 1 ? { ...match, verdict: "review" } : match));
 }
 
 /** The verdict on media that could not be read at all. */
@@ -131,8 +131,9 @@ function matchOf(
       judged.durationMs,
     ),
   };
-  const verdict = judge(match, surest, spanMs(segments), judged, policy);
-  return verdict && { ...match, verdict, share: Math.max(...surest.map((a) => a.share)) };
+  const share = Math.max(...surest.map((a) => a.share));
+  const verdict = judge(match, share, surest, spanMs(segments), judged, policy);
+  return verdict && { ...match, verdict, share };
 }
 
 /** The dihedral under which most moments agree, surer ones counting more. */
@@ -148,6 +149,7 @@ function surestPerMoment(agreements: Agreement[]): Agreement[] {
 
 function judge(
   match: Pick<Match, "coverageOfReference" | "coverageOfSubmission" | "reference" | "confidence">,
+  share: number,
   surest: Agreement[],
   sharedMs: number,
   judged: Judged,
@@ -155,7 +157,7 @@ function judge(
 ): "match" | "review" | undefined {
   if (match.confidence < policy.reviewConfidence) return undefined;
   if (match.confidence < policy.matchConfidence) return "review";
-  if (judged.kind === "image" || match.reference.kind === "image") return "match";
+  if (judged.kind === "image" || match.reference.kind === "image") return share >= policy.stillShare ? "match" : "review";
   const shortest = Math.min(match.reference.durationMs, judged.durationMs);
   const least = shortest < policy.minSpanMs ? policy.minCoverageOfShort : policy.minCoverage;
   const most = Math.max(match.coverageOfReference, match.coverageOfSubmission) >= least;

@@ -20,6 +20,8 @@ export interface Policy {
   minCoverage: number;
   /** The same when one of the videos is itself shorter than that, and has few moments to agree. */
   minCoverageOfShort: number;
+  /** Where one picture alone decides, this share of the known one must be found for a match; less is for a person. */
+  stillShare: number;
   /** Less than this share of a known picture, found in a submission for at least so many cases, is a template they share. */
   wholeShare: number;
   templateCases: number;
@@ -34,6 +36,7 @@ export const POLICY: Policy = {
   minSpanMs: 3_000,
   minCoverage: 0.5,
   minCoverageOfShort: 0.3,
-  wholeShare: 0.8,
+  stillShare: 0.5,
+  wholeShare: 0.9,
   templateCases: 3,
 };
