@@ -105,6 +105,7 @@ const anywhere = (config: Config): Config => ({ ...config, mediaRoots: ["/"], me
 
 const caseworkSettings = (config: Config): CaseworkSettings => ({
   toolVersion: readVersion(),
+  policy: POLICY,
   retentionDays: config.submissionRetentionDays,
   takedownDeadlineHours: config.takedownDeadlineHours,
 });

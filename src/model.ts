@@ -229,6 +229,8 @@ export interface Verdict {
   kind: VerdictKind;
   matches: Match[];
   reasons: string[];
+  /** Of a submission without a match: the reference that came nearest, and why it is none. Not recorded. */
+  nearestMiss?: string;
   policyVersion: string;
 }
 

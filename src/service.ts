@@ -52,7 +52,10 @@ export async function startService(app: App, roles: Role[]): Promise<Service> {
         keepHouse(app, draining.signal),
       ])
     : undefined;
-  app.log.info({ roles, queues: app.queues.backend, embedded: app.database.embedded, address: web?.address }, "ready");
+  app.log.info(
+    { roles, queues: app.queues.backend, embedded: app.database.embedded, listening: web?.address.replace("http://", "") },
+    "ready",
+  );
   return {
     address: web?.address,
     stop: async () => {

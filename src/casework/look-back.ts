@@ -104,7 +104,7 @@ export async function recordLookBack(
       [id, reference.caseId, verdict.kind],
     );
     if (known.rows.length > 0) return false;
-    const verdictId = await insertVerdict(tx, id, verdict, settings.toolVersion, reference.id);
+    const verdictId = await insertVerdict(tx, id, verdict, settings, reference.id);
     if (!verdictId) return false;
     await actOn(tx, { submission: past.submission, verdict, verdictId, sha256: past.sha256, kind: "look-back", settings });
     return true;

@@ -11,6 +11,8 @@ import { raiseAlert, requestTakedown } from "./outbox.js";
 /** What of the configuration ends up in rows. */
 export interface CaseworkSettings {
   toolVersion: string;
+  /** The policy that verdicts are reached by; kept once a version. */
+  policy: { version: string };
   retentionDays: number;
   takedownDeadlineHours: number;
 }
@@ -59,7 +61,7 @@ export async function recordScan(
     const { reading, verdict } = await settle(tx);
     if (!(await insertSubmission(tx, submission, reading))) return (await earlierOutcome(tx, submission))!;
     if (reading && reading.fingerprints.length > 0) await insertFingerprints(tx, submission.id, reading, settings.retentionDays);
-    const verdictId = await insertVerdict(tx, submission.id, verdict, settings.toolVersion);
+    const verdictId = await insertVerdict(tx, submission.id, verdict, settings);
     await actOn(tx, { submission, verdict, verdictId: verdictId!, sha256: reading?.sha256, kind: alertKind(verdict), settings });
     return { ...(await outcomeOf(tx, submission.id)), repeated: false };
   });
@@ -137,9 +139,10 @@ export async function insertVerdict(
   tx: PoolClient,
   submissionId: string,
   verdict: Verdict,
-  toolVersion: string,
+  { toolVersion, policy }: CaseworkSettings,
   lookBackTo?: string,
 ): Promise<string | undefined> {
+  await tx.query("insert into policy (version, content) values ($1, $2) on conflict do nothing", [policy.version, policy]);
   const { rows } = await tx.query<{ id: string }>(
     `insert into verdict (id, submission_id, origin, reference_id, kind, reasons, policy_version, tool_version)
      values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing returning id`,

@@ -20,7 +20,7 @@ export const checkCommand = (setExitCode: SetExitCode): Command =>
     .description("what the verdict on media would be; records nothing")
     .argument("<file|url...>", "images or videos")
     .option("--json", "JSON Lines, in the order given")
-    .option("--explain", "the reasons in words, for every match")
+    .option("--explain", "why and why not, in words; without a match, the nearest miss")
     .action(async (names: string[], options: { json?: boolean; explain?: boolean }) => {
       const media = await Promise.all(names.map(namedMedia));
       const failed = await withApp((app, signal) => checkAll(app, media, options, signal));
@@ -87,5 +87,6 @@ function lineOf({ name }: NamedMedia, { verdict }: Checked, explain: boolean): s
   const cases = [...new Set(verdict.matches.map((m) => m.caseId))].join(", ");
   const head = `${oneLine(name)}: ${verdict.kind}${cases ? ` (case ${cases})` : ""}`;
   if (!explain && verdict.kind !== "unscannable") return head;
-  return [head, ...verdict.reasons.map((reason) => `  ${oneLine(reason)}`)].join("\n");
+  const why = verdict.nearestMiss && explain ? [...verdict.reasons, verdict.nearestMiss] : verdict.reasons;
+  return [head, ...why.map((reason) => `  ${oneLine(reason)}`)].join("\n");
 }

@@ -53,7 +53,8 @@ export function decide(
   const candidates = [...agreementsByReference(judged, found)]
     .map(([id, agreements]) => matchOf(found.references.get(id), agreements, judged, policy))
     .filter((m) => m !== undefined);
-  const matches = withoutTemplates(candidates, policy).sort(
+  const shown = candidates.filter((c) => c.confidence >= policy.reviewConfidence);
+  const matches = withoutTemplates(shown, policy).sort(
     (a, b) => b.confidence - a.confidence || b.framesAgreeing - a.framesAgreeing,
   );
   const usable = judged.fingerprints.length > 0;
@@ -64,7 +65,14 @@ export function decide(
       : usable
         ? "clear"
         : "unscannable";
-  return { kind, matches, reasons: reasonsFor(kind, matches, judged), policyVersion: policy.version };
+  const nearestMiss = matches.length === 0 ? missOf(candidates, policy) : undefined;
+  return { kind, matches, reasons: reasonsFor(kind, matches, judged), nearestMiss, policyVersion: policy.version };
+}
+
+function missOf(candidates: Candidate[], policy: Policy): string | undefined {
+  const [nearest] = [...candidates].sort((a, b) => b.confidence - a.confidence);
+  if (!nearest) return undefined;
+  return `nearest: known material "${nearest.reference.label}" of case ${nearest.caseId}, confidence ${nearest.confidence}; a person is asked from ${policy.reviewConfidence} on`;
 }
 
 /** A match, and how much of the known picture was found at its surest moment. */
@@ -133,7 +141,7 @@ function matchOf(
   };
   const share = Math.max(...surest.map((a) => a.share));
   const verdict = judge(match, share, surest, spanMs(segments), judged, policy);
-  return verdict && { ...match, verdict, share };
+  return { ...match, verdict, share };
 }
 
 /** The dihedral under which most moments agree, surer ones counting more. */
@@ -154,8 +162,7 @@ function judge(
   sharedMs: number,
   judged: Judged,
   policy: Policy,
-): "match" | "review" | undefined {
-  if (match.confidence < policy.reviewConfidence) return undefined;
+): "match" | "review" {
   if (match.confidence < policy.matchConfidence) return "review";
   if (judged.kind === "image" || match.reference.kind === "image") return share >= policy.stillShare ? "match" : "review";
   const shortest = Math.min(match.reference.durationMs, judged.durationMs);

@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => database.close());
 
-const settings = { toolVersion: "0.0.0-test", retentionDays: 30, takedownDeadlineHours: 24 };
+const settings = { toolVersion: "0.0.0-test", policy: { version: "test" }, retentionDays: 30, takedownDeadlineHours: 24 };
 
 let made = 0;
 const submissionOf = (over: Partial<Submission> = {}): Submission => ({
@@ -133,6 +133,11 @@ describe("a scan's outcome", () => {
     expect(await submissionReport(database.pool, submission.id)).toBeUndefined();
     expect(await outboxOf(submission.id)).toEqual([]);
   });
+});
+
+test("the policy behind a verdict is kept, once for each version", async () => {
+  const { rows } = await database.pool.query("select version, content from policy");
+  expect(rows).toEqual([{ version: "test", content: { version: "test" } }]);
 });
 
 describe("the same id again", () => {

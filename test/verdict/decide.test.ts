@@ -159,6 +159,21 @@ describe("what nobody can tell", () => {
     expect(verdict.reasons[0]).toContain("18 pictures");
   });
 
+  test("a doubtful likeness is clear, and the nearest miss says how doubtful", () => {
+    const verdict = decide(
+      { kind: "image", durationMs: 0, fingerprints: [frameAt(0)], patchSets: [], framesRead: 1, framesUnusable: 0 },
+      {
+        hits: [hitAt(0, 7_000, { pdqDistance: 31, blockhashDistance: undefined })],
+        patchHits: [],
+        moments: new Map(),
+        references: new Map([["r1", reference()]]),
+      },
+      { ...POLICY, reviewConfidence: 0.999 },
+    );
+    expect(verdict.kind).toBe("clear");
+    expect(verdict.nearestMiss).toMatch(/"known.mp4" of case C-1, confidence 0\.99/);
+  });
+
   test("pictures without a hit are clear, and the reason counts them", () => {
     const verdict = judge({ frames: [0, 500], hits: [] });
     expect(verdict.kind).toBe("clear");

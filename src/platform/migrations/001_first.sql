@@ -122,6 +122,13 @@ create table submission_fingerprint (
 );
 create index submission_fingerprint_expiry on submission_fingerprint (expires_at);
 
+-- The numbers behind every version of the policy that has decided something.
+create table policy (
+  version text primary key,
+  content jsonb not null,
+  first_used_at timestamptz not null default now()
+);
+
 -- One verdict by the scan, and at most one more for every reference that look-back found in it.
 create table verdict (
   id uuid primary key,
@@ -130,7 +137,7 @@ create table verdict (
   reference_id uuid references reference on delete cascade,
   kind text not null check (kind in ('clear', 'review', 'match', 'unscannable')),
   reasons text[] not null,
-  policy_version text not null,
+  policy_version text not null references policy,
   tool_version text not null,
   created_at timestamptz not null default now(),
   check ((origin = 'look-back') = (reference_id is not null))
