@@ -20,7 +20,7 @@ export function reasonsFor(
 function reasonOf(match: Match): string {
   const { reference, framesAgreeing, medianDistanceBits } = match;
   const frames = framesAgreeing === 1 ? "one picture agrees" : `${framesAgreeing} pictures agree`;
-  const spans = reference.kind === "video" ? ` at ${match.segments.map(spanOf).join(", ")}` : "";
+  const spans = reference.kind === "video" ? ` at ${spansOf(match.segments)}` : "";
   const how = changes(match);
   return `known material "${reference.label}" of case ${match.caseId}${spans}: ${frames}, median distance ${medianDistanceBits} of 256 bits${how}`;
 }
@@ -34,6 +34,14 @@ function changes({ transform }: Match): string {
     transform.cropped ? "framed differently" : "",
   ].filter(Boolean);
   return found.length > 0 ? `; ${found.join(", ")}` : "";
+}
+
+/** More spans than this are counted, not listed. */
+const LISTED = 4;
+
+function spansOf(segments: Segment[]): string {
+  const more = segments.length - LISTED;
+  return segments.slice(0, LISTED).map(spanOf).join(", ") + (more > 0 ? ` and ${more} more places` : "");
 }
 
 const spanOf = (s: Segment): string => `${clock(s.referenceFromMs)}-${clock(s.referenceToMs)}`;
