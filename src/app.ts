@@ -1,6 +1,7 @@
 import type { PoolClient } from "pg";
 import { markLookedBack, pastSubmissions, pendingLookBack, recordLookBack } from "./casework/look-back.js";
-import { type CaseworkSettings, earlierOutcome, recordScan } from "./casework/record.js";
+import { earlierOutcome, recordScan } from "./casework/record.js";
+import type { CaseworkSettings } from "./casework/settings.js";
 import type { Config } from "./config.js";
 import { ALGORITHM } from "./fingerprint/fingerprint-frame.js";
 import { PATCH_ALGORITHM } from "./fingerprint/patches.js";

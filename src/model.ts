@@ -245,6 +245,16 @@ export interface Outcome {
   repeated: boolean;
 }
 
+/** A submission scanned before, with what is kept of it for look-back and takedown. */
+export interface PastSubmission {
+  submission: Submission;
+  sha256?: string;
+  kind: MediaKind;
+  durationMs: number;
+  fingerprints: Fingerprint[];
+  patchSets: PatchSet[];
+}
+
 /** A reference about to be registered. */
 export interface NewReference {
   caseId: string;

@@ -2,31 +2,18 @@ import { UnscannableError } from "./errors.js";
 import { hitsAgainst } from "./fingerprint/hits-against.js";
 import { byMoment, knownPatches, searchPatches } from "./fingerprint/patch-hits.js";
 import type {
-  Fingerprint,
   KnownPatch,
-  MediaKind,
   MediaSource,
   NewReference,
-  PatchSet,
+  PastSubmission,
   Query,
   Reading,
   ReferenceSummary,
   Registered,
-  Submission,
   Verdict,
 } from "./model.js";
 import { decide } from "./verdict/decide.js";
 import type { Policy } from "./verdict/policy.js";
-
-/** A submission scanned before, with the fingerprints kept of it. */
-export interface PastSubmission {
-  submission: Submission;
-  sha256?: string;
-  kind: MediaKind;
-  durationMs: number;
-  fingerprints: Fingerprint[];
-  patchSets: PatchSet[];
-}
 
 /** The I/O of a registration, handed in by main. */
 export interface RegisterSteps {

@@ -3,26 +3,16 @@ import { withInverted } from "../fingerprint/fingerprint-frame.js";
 import { unpackPatchSets } from "../fingerprint/pack-patches.js";
 import {
   DIHEDRALS,
-  type Fingerprint,
   type MediaKind,
-  type PatchSet,
+  type PastSubmission,
   type Query,
   type ReferenceSummary,
   type Submission,
   type Verdict,
 } from "../model.js";
 import { transaction } from "../platform/database.js";
-import { actOn, type CaseworkSettings, insertVerdict } from "./record.js";
-
-/** A submission scanned before, as far as look-back and a takedown need it. */
-export interface StoredSubmission {
-  submission: Submission;
-  sha256?: string;
-  kind: MediaKind;
-  durationMs: number;
-  fingerprints: Fingerprint[];
-  patchSets: PatchSet[];
-}
+import { actOn, insertVerdict } from "./record.js";
+import type { CaseworkSettings } from "./settings.js";
 
 /** Submissions held in memory at a time. */
 const PAGE = 500;
@@ -45,7 +35,7 @@ interface Row {
 }
 
 /** Every submission whose fingerprints of this algorithm are still kept, oldest first, a page at a time. */
-export async function* pastSubmissions(pool: Pool, algorithm: string): AsyncGenerator<StoredSubmission> {
+export async function* pastSubmissions(pool: Pool, algorithm: string): AsyncGenerator<PastSubmission> {
   let after = "0";
   for (;;) {
     const { rows } = await pool.query<Row>(
@@ -64,7 +54,7 @@ export async function* pastSubmissions(pool: Pool, algorithm: string): AsyncGene
   }
 }
 
-function storedSubmission(row: Row): StoredSubmission {
+function storedSubmission(row: Row): PastSubmission {
   const fingerprints = row.variants.map((variant, i) => ({
     algorithm: row.algorithm,
     variant,
@@ -90,7 +80,7 @@ function storedSubmission(row: Row): StoredSubmission {
  */
 export async function recordLookBack(
   pool: Pool,
-  past: StoredSubmission,
+  past: PastSubmission,
   verdict: Verdict,
   reference: ReferenceSummary,
   settings: CaseworkSettings,

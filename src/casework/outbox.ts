@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { PoolClient } from "pg";
 import type { Match, Submission, Verdict } from "../model.js";
 import { OUTBOX_CHANNEL } from "../platform/channels.js";
-import type { CaseworkSettings } from "./record.js";
+import type { CaseworkSettings } from "./settings.js";
 
 /** Queue `alerts`: what a person must see. */
 export async function raiseAlert(

@@ -7,15 +7,7 @@ import { type Match, type Outcome, type Reading, type Submission, VERDICTS, type
 import { type Db, transaction } from "../platform/database.js";
 import { contentOf, contentSha256, differences } from "./content.js";
 import { raiseAlert, requestTakedown } from "./outbox.js";
-
-/** What of the configuration ends up in rows. */
-export interface CaseworkSettings {
-  toolVersion: string;
-  /** The policy that verdicts are reached by; kept once a version. */
-  policy: { version: string };
-  retentionDays: number;
-  takedownDeadlineHours: number;
-}
+import type { CaseworkSettings } from "./settings.js";
 
 /** A verdict and what it was reached from. `reading` is missing when the media could not be read. */
 export interface Judgement {

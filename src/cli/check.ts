@@ -5,8 +5,8 @@ import type { Match, Reading, Verdict } from "../model.js";
 import { decide, unscannable } from "../verdict/decide.js";
 import { POLICY } from "../verdict/policy.js";
 import { withApp } from "./open.js";
+import type { SetExitCode } from "./output.js";
 import { complain, oneLine, reasonOf, say, sayJson, withProgress } from "./output.js";
-import type { SetExitCode } from "./program.js";
 import { type NamedMedia, namedMedia } from "./sources.js";
 
 interface Checked {

@@ -14,8 +14,8 @@ import { register } from "../register.js";
 import { type Service, startService } from "../service.js";
 import { clock } from "../verdict/explain.js";
 import { type DemoUpload, demoUploads, earlierUpload, KNOWN_IMAGE, KNOWN_VIDEO } from "./demo-media.js";
+import type { SetExitCode } from "./output.js";
 import { say, table } from "./output.js";
-import type { SetExitCode } from "./program.js";
 
 const TIMEOUT_MS = 5 * 60_000;
 

@@ -6,8 +6,8 @@ import { type Config, loadConfig } from "../config.js";
 import { SUBMISSIONS } from "../intake/client.js";
 import { findFfmpeg } from "../media/find-ffmpeg.js";
 import { createLog } from "../platform/log.js";
+import type { SetExitCode } from "./output.js";
 import { oneLine, say } from "./output.js";
-import type { SetExitCode } from "./program.js";
 
 type Finding = { state: "ok" | "warning" | "failed"; text: string };
 

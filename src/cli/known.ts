@@ -4,8 +4,8 @@ import { listReferences, retireReference } from "../hash-index/references.js";
 import { register } from "../register.js";
 import { clock } from "../verdict/explain.js";
 import { withApp } from "./open.js";
+import type { SetExitCode } from "./output.js";
 import { complain, oneLine, reasonOf, say, sayJson, table, withProgress } from "./output.js";
-import type { SetExitCode } from "./program.js";
 import { namedMedia } from "./sources.js";
 
 export const knownCommand = (setExitCode: SetExitCode): Command =>

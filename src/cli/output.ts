@@ -56,3 +56,6 @@ export const exitCodeOf = (error: unknown): 1 | 2 => (error instanceof UsageErro
 
 /** What went wrong with a file, as one clause. */
 export const reasonOf = (error: unknown): string => (error instanceof UnscannableError ? error.reason : (error as Error).message);
+
+/** How a command sets an exit code without ending the process. */
+export type SetExitCode = (code: 0 | 1 | 2) => void;

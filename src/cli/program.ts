@@ -52,9 +52,6 @@ export async function runCli(args: string[]): Promise<number> {
   }
 }
 
-/** How a command sets an exit code without ending the process. */
-export type SetExitCode = (code: 0 | 1 | 2) => void;
-
 function forEachCommand(command: Command, change: (command: Command) => void): void {
   change(command);
   for (const sub of command.commands) forEachCommand(sub, change);

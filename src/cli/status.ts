@@ -5,8 +5,8 @@ import { SUBMISSIONS } from "../intake/client.js";
 import { listParked } from "../intake/park.js";
 import { jobIdFor } from "../platform/queues.js";
 import { withApp } from "./open.js";
+import type { SetExitCode } from "./output.js";
 import { complain, oneLine, say, sayJson, table } from "./output.js";
-import type { SetExitCode } from "./program.js";
 
 export const statusCommand = (setExitCode: SetExitCode): Command =>
   new Command("status")

@@ -9,8 +9,8 @@ import { createIntakeClient } from "../intake/client.js";
 import type { ScanJob } from "../intake/job.js";
 import type { Reading } from "../model.js";
 import { withApp } from "./open.js";
+import type { SetExitCode } from "./output.js";
 import { complain, oneLine, reasonOf, say, withProgress } from "./output.js";
-import type { SetExitCode } from "./program.js";
 import { type NamedMedia, namedMedia } from "./sources.js";
 
 interface Options {

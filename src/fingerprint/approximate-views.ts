@@ -1,29 +1,7 @@
 import { DIHEDRALS, type Dihedral, type Hash, type View } from "../model.js";
+import { SEEN_AT } from "./blockhash.js";
 import { withInverted } from "./fingerprint-frame.js";
-
-/** For each symmetry: where a cell of a square grid is seen, in cells of `side`. */
-const SEEN_AT: Record<Dihedral, (row: number, column: number, last: number) => [number, number]> = {
-  original: (row, column) => [row, column],
-  rotate90: (row, column, last) => [column, last - row],
-  rotate180: (row, column, last) => [last - row, last - column],
-  rotate270: (row, column, last) => [last - column, row],
-  flipx: (row, column, last) => [last - row, column],
-  flipy: (row, column, last) => [row, last - column],
-  flipplus1: (row, column) => [column, row],
-  flipminus1: (row, column, last) => [last - column, last - row],
-};
-
-/** Which signs of PDQ's transform turn under a symmetry, and whether rows and columns change places. */
-const SIGNS: Record<Dihedral, { transpose: boolean; turned: (row: number, column: number) => boolean }> = {
-  original: { transpose: false, turned: () => false },
-  rotate90: { transpose: true, turned: (_, column) => column % 2 === 0 },
-  rotate180: { transpose: false, turned: (row, column) => (row + column) % 2 === 1 },
-  rotate270: { transpose: true, turned: (row) => row % 2 === 0 },
-  flipx: { transpose: false, turned: (row) => row % 2 === 0 },
-  flipy: { transpose: false, turned: (_, column) => column % 2 === 0 },
-  flipplus1: { transpose: true, turned: () => false },
-  flipminus1: { transpose: true, turned: (row, column) => (row + column) % 2 === 1 },
-};
+import { SYMMETRIES } from "./pdq.js";
 
 /**
  * The eight views of a picture of which only the hashes are known: a submission that came as hashes, or a hash list.
@@ -41,11 +19,11 @@ export function viewsFromHashes(pdq: Hash, blockhash: Hash): View[] {
 
 /** PDQ's bit of row r, column c is number 16 r + c, counted from the last of its hexadecimal form. */
 function turnPdq(hash: Hash, dihedral: Dihedral): Hash {
-  const { transpose, turned } = SIGNS[dihedral];
+  const { transpose, negative } = SYMMETRIES[dihedral];
   const view = new Uint8Array(32);
   for (let k = 0; k < 256; k++) {
     const [row, column] = [k >> 4, k & 15];
-    const bit = ((hash[31 - (k >> 3)] >> (k & 7)) & 1) ^ (turned(row, column) ? 1 : 0);
+    const bit = ((hash[31 - (k >> 3)] >> (k & 7)) & 1) ^ (negative(row, column) ? 1 : 0);
     const to = transpose ? column * 16 + row : k;
     if (bit) view[31 - (to >> 3)] |= 1 << (to & 7);
   }

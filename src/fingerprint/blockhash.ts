@@ -6,23 +6,24 @@ import { hashFromHex } from "./hash.js";
 const SIDE = 64;
 const BLOCKS = 16;
 
-/** For each symmetry, which pixel of the picture is seen at (row, column); agrees with the signs in `pdq.ts`. */
-const SEEN_AT: Record<Dihedral, (row: number, column: number) => number> = {
-  original: (row, column) => row * SIDE + column,
-  rotate90: (row, column) => column * SIDE + (SIDE - 1 - row),
-  rotate180: (row, column) => (SIDE - 1 - row) * SIDE + (SIDE - 1 - column),
-  rotate270: (row, column) => (SIDE - 1 - column) * SIDE + row,
-  flipx: (row, column) => (SIDE - 1 - row) * SIDE + column,
-  flipy: (row, column) => row * SIDE + (SIDE - 1 - column),
-  flipplus1: (row, column) => column * SIDE + row,
-  flipminus1: (row, column) => (SIDE - 1 - column) * SIDE + (SIDE - 1 - row),
+/** For each symmetry, which cell of a square is seen at (row, column), the last of either being `last`; agrees with the signs in `pdq.ts`. */
+export const SEEN_AT: Record<Dihedral, (row: number, column: number, last: number) => [row: number, column: number]> = {
+  original: (row, column) => [row, column],
+  rotate90: (row, column, last) => [column, last - row],
+  rotate180: (row, column, last) => [last - row, last - column],
+  rotate270: (row, column, last) => [last - column, row],
+  flipx: (row, column, last) => [last - row, column],
+  flipy: (row, column, last) => [row, last - column],
+  flipplus1: (row, column) => [column, row],
+  flipminus1: (row, column, last) => [last - column, last - row],
 };
 
+/** For each symmetry, which pixel of the 64x64 picture is seen at each place. */
 const SEEN = Object.fromEntries(
-  DIHEDRALS.map((dihedral) => [
-    dihedral,
-    Uint16Array.from({ length: SIDE * SIDE }, (_, at) => SEEN_AT[dihedral](Math.floor(at / SIDE), at % SIDE)),
-  ]),
+  DIHEDRALS.map((dihedral) => {
+    const seenFrom = (at: number) => SEEN_AT[dihedral](Math.floor(at / SIDE), at % SIDE, SIDE - 1);
+    return [dihedral, Uint16Array.from({ length: SIDE * SIDE }, (_, at) => seenFrom(at)[0] * SIDE + seenFrom(at)[1])];
+  }),
 ) as Record<Dihedral, Uint16Array>;
 
 const rgba = { width: SIDE, height: SIDE, data: new Uint8ClampedArray(SIDE * SIDE * 4).fill(255) };

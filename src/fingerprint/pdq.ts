@@ -76,7 +76,7 @@ function medianOf(values: Float32Array): number {
 }
 
 /** For each symmetry: swap rows and columns of the transform or not, and which of its signs turn. */
-const SYMMETRIES: Record<Dihedral, { transpose: boolean; negative: (row: number, column: number) => boolean }> = {
+export const SYMMETRIES: Record<Dihedral, { transpose: boolean; negative: (row: number, column: number) => boolean }> = {
   original: { transpose: false, negative: () => false },
   rotate90: { transpose: true, negative: (_, column) => column % 2 === 0 },
   rotate180: { transpose: false, negative: (row, column) => (row + column) % 2 === 1 },
