@@ -19,6 +19,8 @@ export interface ScanSteps<Tx> {
 export interface Scanned {
   outcome: Outcome;
   reading?: Reading;
+  /** How long looking up, deciding and recording took; recording waits for its transaction. */
+  timingsMs?: { lookup: number; align: number; record: number };
   /** Why the media could not be read. */
   failure?: UnscannableError;
 }
@@ -37,13 +39,21 @@ export async function scan<Tx>(steps: ScanSteps<Tx>, submission: Submission, sig
   const reading = await readOrFailure(steps, submission.media, signal);
   if (reading instanceof UnscannableError) return recordUnscannable(steps, submission, reading);
 
+  const lookupFromMs = performance.now();
   const found = await steps.lookup(reading);
+  const alignFromMs = performance.now();
   const verdict = decide(reading, found, steps.policy);
+  const recordFromMs = performance.now();
   const outcome = await steps.record(submission, async (tx) => {
     const newer = await steps.lookupIfChanged(tx, reading, found.seenSeq);
     return { reading, verdict: newer ? decide(reading, newer, steps.policy) : verdict };
   });
-  return { outcome, reading };
+  const timingsMs = {
+    lookup: alignFromMs - lookupFromMs,
+    align: recordFromMs - alignFromMs,
+    record: performance.now() - recordFromMs,
+  };
+  return { outcome, reading, timingsMs };
 }
 
 /** Records that a person must look, because the program cannot. */

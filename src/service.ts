@@ -100,7 +100,7 @@ function intakeSteps(app: App, metrics: Metrics) {
   };
 }
 
-function count(metrics: Metrics, { outcome, reading }: Scanned, elapsedMs: number): void {
+function count(metrics: Metrics, { outcome, reading, timingsMs }: Scanned, elapsedMs: number): void {
   metrics.scanSeconds.observe(elapsedMs / 1000);
   if (outcome.repeated) return;
   metrics.submissions.inc({ verdict: outcome.verdict });
@@ -109,8 +109,8 @@ function count(metrics: Metrics, { outcome, reading }: Scanned, elapsedMs: numbe
   if (!reading) return;
   metrics.frames.inc({ usable: "false" }, reading.framesUnusable);
   metrics.frames.inc({ usable: "true" }, reading.framesRead - reading.framesUnusable);
-  for (const stage of ["fetch", "decode", "hash"] as const)
-    metrics.stageSeconds.observe({ stage }, reading.timingsMs[stage] / 1000);
+  for (const [stage, ms] of Object.entries({ ...reading.timingsMs, ...timingsMs }))
+    metrics.stageSeconds.observe({ stage }, ms / 1000);
 }
 
 const QUEUE_NAMES = [SUBMISSIONS, "alerts", "takedowns"];
