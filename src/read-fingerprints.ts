@@ -28,11 +28,14 @@ const DENSITY = {
   full: { framesPerSecond: 4, withinBits: 14 },
 };
 
+/** A longer video is read less densely, so that memory does not grow with its length: this many pictures are 2 h at two a second. */
+const MOST_PICTURES = 14_400;
+
 /** A thrifty reading with less than this share of the pictures it should have is done again in full: see `readAll`. */
 const LEAST_SHARE = 0.6;
 
-/** ... and so is one with a gap of more than this between two pictures. */
-const MOST_GAP_MS = 1_500;
+/** ... and so is one with a gap between two pictures of more than this many times what was asked for. */
+const MOST_GAP_STEPS = 3;
 
 /** A picture has more patches than an index keeps, so that those it keeps are among them. */
 const PATCHES_PER_PICTURE = 48;
@@ -80,12 +83,13 @@ export async function readFingerprints(steps: ReadSteps, media: MediaSource, opt
  * reading; some encoders do so for long stretches. Then there are too few pictures, and the file is read in full.
  */
 async function readAll(steps: ReadSteps, file: MediaFile, probe: Probe, thrifty: boolean) {
-  const { framesPerSecond, withinBits } = thrifty ? DENSITY.thrifty : DENSITY.full;
+  const { framesPerSecond: most, withinBits } = thrifty ? DENSITY.thrifty : DENSITY.full;
+  const framesPerSecond = Math.min(most, MOST_PICTURES / (probe.durationMs / 1000));
   const sampling = { mode: "every", framesPerSecond, thrifty } as const;
   const read = await readFrames(steps.frames(file, probe, sampling), probe.kind, withinBits);
-  const expected =
-    (Math.max(probe.durationMs, read.lastAtMs) / 1000) * Math.min(framesPerSecond, probe.framesPerSecond || framesPerSecond);
-  const enough = read.longestGapMs <= MOST_GAP_MS && read.framesRead >= LEAST_SHARE * expected;
+  const seconds = Math.max(probe.durationMs, read.lastAtMs) / 1000;
+  const stepMs = 1000 / Math.min(framesPerSecond, probe.framesPerSecond || framesPerSecond);
+  const enough = read.longestGapMs <= MOST_GAP_STEPS * stepMs && read.framesRead >= (LEAST_SHARE * seconds * 1000) / stepMs;
   if (!thrifty || probe.kind === "image" || enough) return read;
   return readFrames(steps.frames(file, probe, { ...sampling, thrifty: false }), probe.kind, withinBits);
 }

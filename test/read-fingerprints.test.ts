@@ -1,0 +1,92 @@
+import { describe, expect, test } from "vitest";
+import type { Frame, MediaFile, Probe } from "../src/model.js";
+import { readFingerprints, type Sampling } from "../src/read-fingerprints.js";
+import { randomFrom } from "./support/material.js";
+
+const probe = (over: Partial<Probe> = {}): Probe => ({
+  kind: "video",
+  format: "mov",
+  codec: "h264",
+  width: 64,
+  height: 36,
+  durationMs: 10_000,
+  framesPerSecond: 30,
+  ...over,
+});
+
+/** A picture with detail, another one at every moment. */
+function frameAt(atMs: number): Frame {
+  const random = randomFrom(atMs + 1);
+  const levels = Array.from({ length: 64 }, () => Math.floor(random() * 256));
+  const luma = Uint8Array.from({ length: 64 * 64 }, (_, i) => levels[((i >> 9) << 3) | ((i & 63) >> 3)]);
+  return { atMs, width: 64, height: 64, luma };
+}
+
+/** Steps that hand out frames at these moments and remember what they were asked. */
+function stepsFor(given: Probe, momentsOf: (sampling: Sampling) => number[]) {
+  const asked: Sampling[] = [];
+  const disposed: string[] = [];
+  const file: MediaFile = { path: "/x", sha256: "00", bytes: 1, dispose: async () => void disposed.push("/x") };
+  const steps = {
+    fetch: async () => file,
+    probe: async () => given,
+    async *frames(_: MediaFile, __: Probe, sampling: Sampling) {
+      asked.push(sampling);
+      for (const atMs of momentsOf(sampling)) yield frameAt(atMs);
+    },
+  };
+  return { steps, asked, disposed };
+}
+
+const every = (stepMs: number, durationMs: number): number[] => Array.from({ length: durationMs / stepMs }, (_, i) => i * stepMs);
+
+describe("reading media", () => {
+  test("a scan asks for two pictures a second, a reference for four and in full", async () => {
+    const scan = stepsFor(probe(), () => every(500, 10_000));
+    const reading = await readFingerprints(scan.steps, { path: "/x" }, { thrifty: true });
+    expect(scan.asked).toEqual([{ mode: "every", framesPerSecond: 2, thrifty: true }]);
+    expect(reading.framesRead).toBe(20);
+    expect(reading.fingerprints.length).toBeGreaterThan(15);
+    const reference = stepsFor(probe(), () => every(250, 10_000));
+    await readFingerprints(reference.steps, { path: "/x" }, { thrifty: false });
+    expect(reference.asked).toEqual([{ mode: "every", framesPerSecond: 4, thrifty: false }]);
+  });
+
+  test.each([
+    ["few pictures", () => every(2_500, 10_000)],
+    ["a long gap", () => [...every(500, 4_000), ...every(500, 10_000).filter((ms) => ms > 6_500)]],
+  ])("a file that shows a thrifty reader %s is read again in full", async (_, sparse) => {
+    const { steps, asked } = stepsFor(probe(), ({ thrifty }) => (thrifty ? sparse() : every(500, 10_000)));
+    const reading = await readFingerprints(steps, { path: "/x" }, { thrifty: true });
+    expect(asked.map((a) => a.thrifty)).toEqual([true, false]);
+    expect(reading.framesRead).toBe(20);
+  });
+
+  test("a video of twelve hours is read less densely, so that memory stays what it is for two", async () => {
+    const { steps, asked } = stepsFor(probe({ durationMs: 12 * 3_600_000 }), () => []);
+    await readFingerprints(steps, { path: "/x" }, { thrifty: false });
+    expect(asked[0].framesPerSecond).toBeCloseTo(1 / 3, 2);
+  });
+
+  test("the file is gone whether reading succeeds or fails", async () => {
+    const fine = stepsFor(probe(), () => every(500, 10_000));
+    await readFingerprints(fine.steps, { path: "/x" }, { thrifty: true });
+    const broken = stepsFor(probe(), () => {
+      throw new Error("decoder");
+    });
+    await expect(readFingerprints(broken.steps, { path: "/x" }, { thrifty: true })).rejects.toThrow("decoder");
+    expect([fine.disposed, broken.disposed]).toEqual([["/x"], ["/x"]]);
+  });
+
+  test("flat pictures are counted as unusable and give no fingerprints", async () => {
+    const { steps } = stepsFor(probe(), () => []);
+    const flat = {
+      ...steps,
+      async *frames() {
+        for (const atMs of every(500, 10_000)) yield { atMs, width: 64, height: 64, luma: new Uint8Array(64 * 64).fill(40) };
+      },
+    };
+    const reading = await readFingerprints(flat, { path: "/x" }, { thrifty: true });
+    expect(reading).toMatchObject({ framesRead: 20, framesUnusable: 20, fingerprints: [] });
+  });
+});
