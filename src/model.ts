@@ -216,7 +216,8 @@ export interface Match {
   transform: Transform;
   segments: Segment[];
   framesAgreeing: number;
-  medianDistanceBits: number;
+  /** Of 256, between whole pictures; null when only parts of pictures agree. */
+  medianDistanceBits: number | null;
   coverageOfReference: number;
   coverageOfSubmission: number;
 }

@@ -129,7 +129,7 @@ function matchOf(
     transform: transformOf(dihedral, tracks[0], agreements),
     segments,
     framesAgreeing: surest.length,
-    medianDistanceBits: bits.length > 0 ? median(bits) : 0,
+    medianDistanceBits: bits.length > 0 ? median(bits) : null,
     coverageOfReference: coverage(
       segments.map((s) => [s.referenceFromMs, s.referenceToMs]),
       reference.durationMs,

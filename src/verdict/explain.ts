@@ -19,10 +19,11 @@ export function reasonsFor(
 
 function reasonOf(match: Match): string {
   const { reference, framesAgreeing, medianDistanceBits } = match;
-  const frames = framesAgreeing === 1 ? "one picture agrees" : `${framesAgreeing} pictures agree`;
+  const which = medianDistanceBits === null ? "part of " : "";
+  const frames = framesAgreeing === 1 ? `${which}one picture agrees` : `${which}${framesAgreeing} pictures agree`;
+  const distance = medianDistanceBits === null ? "" : `, median distance ${medianDistanceBits} of 256 bits`;
   const spans = reference.kind === "video" ? ` at ${spansOf(match.segments)}` : "";
-  const how = changes(match);
-  return `known material "${reference.label}" of case ${match.caseId}${spans}: ${frames}, median distance ${medianDistanceBits} of 256 bits${how}`;
+  return `known material "${reference.label}" of case ${match.caseId}${spans}: ${frames}${distance}${changes(match)}`;
 }
 
 function changes({ transform }: Match): string {

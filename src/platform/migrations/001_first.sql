@@ -155,7 +155,8 @@ create table match (
   transform jsonb not null,
   segments jsonb not null,
   frames_agreeing integer not null,
-  median_distance_bits real not null,
+  -- Null when only parts of pictures agree.
+  median_distance_bits real,
   coverage_of_reference real not null,
   coverage_of_submission real not null
 );
