@@ -123,11 +123,15 @@ async function readFrames(frames: AsyncIterable<Frame>, kind: MediaKind, withinB
   return read;
 }
 
-/** The frame as it is and, where it has borders, the picture inside them; each only if it has enough detail. */
+/**
+ * The frame as it is and, where it has borders, the picture inside them; each only if it has enough detail. Patches are taken
+ * inside the borders: the edges of bars look alike in all videos.
+ */
 function fingerprintsOf(frame: Frame): Pending[] {
-  const inside = insideBorders(frame);
-  const parts = [fingerprintFrame(frame), ...(inside ? [fingerprintFrame(cropFrame(frame, inside), "inside borders")] : [])];
-  return parts.filter((part) => part.usable).map(({ fingerprint, views }) => ({ ...fingerprint, viewsOf: views, frame }));
+  const borders = insideBorders(frame);
+  const inside = borders ? cropFrame(frame, borders) : frame;
+  const parts = [fingerprintFrame(frame), ...(borders ? [fingerprintFrame(inside, "inside borders")] : [])];
+  return parts.filter((part) => part.usable).map(({ fingerprint, views }) => ({ ...fingerprint, viewsOf: views, frame: inside }));
 }
 
 /** Hashes that were made elsewhere. Their mirrored and turned views can only be estimated. */

@@ -77,7 +77,7 @@ function isConfirmedBy({ visible, there, parts, partsThere }: SecondLook, doubt:
 
 /** A blockhash this near confirms a still; those of different pictures lie around 128, and seldom under 80. */
 const CONFIRMING_BITS = 56;
-const CONFIRMED = 0.1;
+const CONFIRMED = 0.02;
 
 const isConfirmed = ({ blockhashDistance }: Hit): boolean =>
   blockhashDistance !== undefined && blockhashDistance <= CONFIRMING_BITS;

@@ -167,9 +167,16 @@ function judge(
   if (judged.kind === "image" || match.reference.kind === "image") return share >= policy.stillShare ? "match" : "review";
   const shortest = Math.min(match.reference.durationMs, judged.durationMs);
   const least = shortest < policy.minSpanMs ? policy.minCoverageOfShort : policy.minCoverage;
-  const most = Math.max(match.coverageOfReference, match.coverageOfSubmission) >= least;
+  const most = Math.max(match.coverageOfReference, match.coverageOfSubmission, shareOfMoments(surest, judged)) >= least;
   const long = surest.length >= policy.minFrames && sharedMs >= policy.minSpanMs;
   return most || long ? "match" : "review";
+}
+
+/** Share of the submission's moments that agree: a dark or flat video has few that could. */
+function shareOfMoments(surest: Agreement[], { fingerprints, patchSets }: Judged): number {
+  const comparable = Math.max(new Set(fingerprints.map((f) => f.atMs)).size, 1);
+  const parts = surest.filter((a) => a.bits === undefined).length;
+  return Math.max(surest.length / comparable, parts / Math.max(patchSets.length, 1));
 }
 
 /**
