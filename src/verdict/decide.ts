@@ -139,7 +139,7 @@ function matchOf(
       judged.durationMs,
     ),
   };
-  const share = Math.max(...surest.map((a) => a.share));
+  const share = Math.max(...agreements.map((a) => a.share));
   const verdict = judge(match, share, surest, spanMs(segments), judged, policy);
   return { ...match, verdict, share };
 }
