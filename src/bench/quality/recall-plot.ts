@@ -3,7 +3,7 @@ import type { Score } from "./scorer.js";
 import { recallOf } from "./tables.js";
 
 const COLOURS = ["#0b6e4f", "#c1666b", "#d4a373", "#7a88a8", "#9d79bc", "#555555"];
-const LABEL_WIDTH = 430;
+const LABEL_WIDTH = 470;
 const PLOT_WIDTH = 520;
 const BAR = 9;
 const GAP = 12;
