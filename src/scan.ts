@@ -39,21 +39,25 @@ export async function scan<Tx>(steps: ScanSteps<Tx>, submission: Submission, sig
   const reading = await readOrFailure(steps, submission.media, signal);
   if (reading instanceof UnscannableError) return recordUnscannable(steps, submission, reading);
 
-  const lookupFromMs = performance.now();
-  const found = await steps.lookup(reading);
-  const alignFromMs = performance.now();
-  const verdict = decide(reading, found, steps.policy);
+  const { found, verdict, timingsMs } = await judge(steps, reading);
   const recordFromMs = performance.now();
   const outcome = await steps.record(submission, async (tx) => {
     const newer = await steps.lookupIfChanged(tx, reading, found.seenSeq);
     return { reading, verdict: newer ? decide(reading, newer, steps.policy) : verdict };
   });
-  const timingsMs = {
-    lookup: alignFromMs - lookupFromMs,
-    align: recordFromMs - alignFromMs,
-    record: performance.now() - recordFromMs,
-  };
-  return { outcome, reading, timingsMs };
+  return { outcome, reading, timingsMs: { ...timingsMs, record: performance.now() - recordFromMs } };
+}
+
+/** The middle of the story, which a dry run shares: look the pictures up and decide, with the time each took. Records nothing. */
+export async function judge<Tx>(
+  steps: Pick<ScanSteps<Tx>, "lookup" | "policy">,
+  reading: Reading,
+): Promise<{ found: Found; verdict: Verdict; timingsMs: { lookup: number; align: number } }> {
+  const lookupFromMs = performance.now();
+  const found = await steps.lookup(reading);
+  const alignFromMs = performance.now();
+  const verdict = decide(reading, found, steps.policy);
+  return { found, verdict, timingsMs: { lookup: alignFromMs - lookupFromMs, align: performance.now() - alignFromMs } };
 }
 
 /** Records that a person must look, because the program cannot. */

@@ -5,8 +5,7 @@ import type { App } from "../app.js";
 import { totals } from "../casework/report.js";
 import { findFfmpeg } from "../media/find-ffmpeg.js";
 import type { Reading, VerdictKind } from "../model.js";
-import { decide } from "../verdict/decide.js";
-import { POLICY } from "../verdict/policy.js";
+import { judge } from "../scan.js";
 import { type Cost, measured, type Spread, spreadOf } from "./measure.js";
 import { type PeakMemory, peakMemoryOf } from "./peak-memory.js";
 import { runPlainFfmpeg } from "./run-ffmpeg.js";
@@ -140,12 +139,8 @@ async function benchFile(
 /** What the command `check` does with a file, from opening it to the verdict. */
 async function checkOnce(app: App, path: string, signal: AbortSignal): Promise<Check> {
   const reading = await app.readLocal({ path }, signal);
-  const lookupFrom = performance.now();
-  const found = await app.scanSteps.lookup(reading);
-  const alignFrom = performance.now();
-  const verdict = decide(reading, found, POLICY);
-  const stagesMs = { ...reading.timingsMs, lookup: alignFrom - lookupFrom, align: performance.now() - alignFrom };
-  return { reading, verdict: verdict.kind, stagesMs };
+  const { verdict, timingsMs } = await judge(app.scanSteps, reading);
+  return { reading, verdict: verdict.kind, stagesMs: { ...reading.timingsMs, ...timingsMs } };
 }
 
 async function decode(ffmpegPath: string, inputOptions: string[], file: string, signal: AbortSignal): Promise<undefined> {

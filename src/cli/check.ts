@@ -2,7 +2,8 @@ import { Command } from "commander";
 import type { App } from "../app.js";
 import { UnscannableError } from "../errors.js";
 import type { Match, Reading, Verdict } from "../model.js";
-import { decide, unscannable } from "../verdict/decide.js";
+import { judge } from "../scan.js";
+import { unscannable } from "../verdict/decide.js";
 import { POLICY } from "../verdict/policy.js";
 import { withApp } from "./open.js";
 import type { SetExitCode } from "./output.js";
@@ -52,12 +53,8 @@ async function checkAll(
 async function check(app: App, { media }: NamedMedia, signal: AbortSignal): Promise<Checked> {
   try {
     const reading = await app.readLocal(media, signal);
-    const lookupFrom = performance.now();
-    const found = await app.scanSteps.lookup(reading);
-    const alignFrom = performance.now();
-    const verdict = decide(reading, found, POLICY);
-    const timingsMs = { ...reading.timingsMs, lookup: alignFrom - lookupFrom, align: performance.now() - alignFrom };
-    return { verdict, reading, timingsMs };
+    const { verdict, timingsMs } = await judge(app.scanSteps, reading);
+    return { verdict, reading, timingsMs: { ...reading.timingsMs, ...timingsMs } };
   } catch (error) {
     if (!(error instanceof UnscannableError)) throw error;
     return { verdict: unscannable(error.reason, POLICY), timingsMs: { fetch: 0, decode: 0, hash: 0, lookup: 0, align: 0 } };

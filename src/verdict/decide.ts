@@ -93,10 +93,7 @@ export function unscannable(reason: string, policy: Policy): Verdict {
   return { kind: "unscannable", matches: [], reasons: [reason], policyVersion: policy.version };
 }
 
-function agreementsByReference(
-  judged: Judged,
-  found: Pick<Found, "hits" | "patchHits" | "moments" | "references">,
-): Map<string, Agreement[]> {
+function agreementsByReference(judged: Judged, found: Pick<Found, "hits" | "patchHits" | "moments">): Map<string, Agreement[]> {
   const agreements = new Map<string, Agreement[]>();
   const add = (id: string, more: Agreement[]) => {
     if (more.length > 0) agreements.set(id, [...(agreements.get(id) ?? []), ...more]);
