@@ -64,6 +64,7 @@ const schema = z.object({
   SHUTDOWN_GRACE_MS: whole(0).default(25_000),
   SUBMISSION_RETENTION_DAYS: whole(1, 36_500).default(365),
   TAKEDOWN_DEADLINE_HOURS: whole(1, 8_760).default(24),
+  HASH_INDEX_IN_PROCESS_FROM: z.union([z.literal("never"), whole(0)], "must be a whole number, or never").default(1_000_000),
   HTTP_HOST: z.string().default("127.0.0.1"),
   HTTP_PORT: whole(0, 65_535).default(8080),
   LOG_LEVEL: z.enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"]).default("info"),
@@ -93,6 +94,7 @@ export type Config = {
   shutdownGraceMs: number;
   submissionRetentionDays: number;
   takedownDeadlineHours: number;
+  hashIndexInProcessFrom: number | "never";
   httpHost: string;
   httpPort: number;
   logLevel: string;

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { App } from "./app.js";
 import type { Role } from "./config.js";
 import { runRelay } from "./delivery/relay.js";
+import { packSome } from "./hash-index/pack.js";
 import { SUBMISSIONS } from "./intake/client.js";
 import { parkJob } from "./intake/park.js";
 import { startIntake } from "./intake/worker.js";
@@ -43,6 +44,8 @@ export async function startService(app: App, roles: Role[]): Promise<Service> {
         isDraining: () => draining.signal.aborted,
       })
     : undefined;
+  // Only who scans looks anything up.
+  const index = roles.includes("worker") ? app.index.serve(drained.signal) : undefined;
   const worker = roles.includes("worker")
     ? startIntake(app.queues, intakeSteps(app, metrics), app.config, app.log, killing.signal)
     : undefined;
@@ -64,6 +67,7 @@ export async function startService(app: App, roles: Role[]): Promise<Service> {
       await worker?.close();
       drained.abort(new Error("the service is stopping"));
       await relay;
+      await index;
       clearTimeout(grace);
       await web?.close();
     },
@@ -115,11 +119,12 @@ function count(metrics: Metrics, { outcome, reading, timingsMs }: Scanned, elaps
 
 const QUEUE_NAMES = [SUBMISSIONS, "alerts", "takedowns"];
 
-function metricSources({ database: { pool }, queues }: App) {
+function metricSources({ database: { pool }, queues, index }: App) {
   const one = async (sql: string) => Number((await pool.query<{ n: string }>(sql)).rows[0].n);
   return {
     outboxWaiting: () => one("select count(*) as n from outbox where delivered_at is null"),
     references: () => one("select count(*) as n from reference where retired_at is null"),
+    hashIndex: async () => ({ ...index.state(), behind: await index.behind(pool) }),
     queueJobs: async () => {
       const counts = await Promise.all(QUEUE_NAMES.map((name) => queues.queue(name).getJobCounts()));
       return QUEUE_NAMES.flatMap((queue, i) => Object.entries(counts[i]).map(([state, jobs]) => ({ queue, state, jobs })));
@@ -142,6 +147,7 @@ async function keepHouse(app: App, stopping: AbortSignal): Promise<void> {
     try {
       const resumed = await app.resumeLookBacks(stopping);
       if (resumed > 0) app.log.info({ resumed }, "interrupted look-backs finished");
+      await packSome(app.database.pool);
       const { rowCount } = await app.database.pool.query("delete from submission_fingerprint where expires_at < now()");
       if (rowCount) app.log.info({ submissions: rowCount }, "fingerprints past their retention removed");
     } catch (err) {

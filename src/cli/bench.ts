@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { benchIndexCommand } from "./bench-index.js";
 import { benchQualityCommand } from "./bench-quality.js";
 import { benchScanCommand } from "./bench-scan.js";
 
@@ -6,4 +7,5 @@ export const benchCommand = (): Command =>
   new Command("bench")
     .description("measure this program on this machine")
     .addCommand(benchQualityCommand())
+    .addCommand(benchIndexCommand())
     .addCommand(benchScanCommand());

@@ -1,8 +1,10 @@
 import { constants } from "node:fs";
 import { access, statfs } from "node:fs/promises";
+import { totalmem } from "node:os";
 import { Command } from "commander";
 import { type App, openApp } from "../app.js";
 import { type Config, loadConfig } from "../config.js";
+import { activeFingerprints, indexProcesses } from "../hash-index/index-tiers.js";
 import { SUBMISSIONS } from "../intake/client.js";
 import { findFfmpeg } from "../media/find-ffmpeg.js";
 import { createLog } from "../platform/log.js";
@@ -57,7 +59,7 @@ async function checkTemporary({ mediaTmpDir }: Config): Promise<Finding> {
   return bavail * bsize < LEAST_FREE_BYTES ? warning(`${free}: less than two of the largest downloads`) : ok(free);
 }
 
-/** One check when the database cannot be opened, three when it can. */
+/** One check when the database cannot be opened, more when it can. */
 async function serverChecks(config: Config): Promise<[string, () => Promise<Finding>][]> {
   let app: App;
   try {
@@ -67,6 +69,7 @@ async function serverChecks(config: Config): Promise<[string, () => Promise<Find
   }
   return [
     [app.database.embedded ? "embedded database" : "DATABASE_URL", () => checkDatabase(app)],
+    ["hash index", () => checkIndex(app)],
     [app.queues.backend === "redis" ? "REDIS_URL" : "queues in Postgres", () => checkQueues(app).finally(() => app.close())],
   ];
 }
@@ -78,6 +81,23 @@ async function checkDatabase({ database: { pool } }: App): Promise<Finding> {
   );
   const text = `PostgreSQL ${rows[0].version}, ${rows[0].free} connections free`;
   return Number.parseInt(rows[0].version, 10) < 15 ? warning(`${text}: version 15 or newer is tested`) : ok(text);
+}
+
+/** Memory of one fingerprint in a process's own index (142 bytes), and of the patches that come with it (two of 74): `docs/scale.md`. */
+const BYTES_A_FINGERPRINT = 290;
+
+async function checkIndex({ config, database: { pool } }: App): Promise<Finding> {
+  const fingerprints = await activeFingerprints(pool);
+  const from = config.hashIndexInProcessFrom;
+  const { serving, loading } = await indexProcesses(pool);
+  const processes = `${serving} ${serving === 1 ? "process answers" : "processes answer"} from memory, ${loading} loading`;
+  if (from === "never") return ok(`${fingerprints} fingerprints, Postgres answers (HASH_INDEX_IN_PROCESS_FROM is never)`);
+  if (fingerprints < from) return ok(`${fingerprints} fingerprints, Postgres answers until there are ${from}`);
+  const needed = fingerprints * BYTES_A_FINGERPRINT;
+  const text = `${fingerprints} fingerprints, ${processes}, each needs about ${Math.ceil(needed / 1024 ** 2)} MiB`;
+  return needed > totalmem() / 2
+    ? warning(`${text}, more than half of this machine's memory: set HASH_INDEX_IN_PROCESS_FROM to never, or add memory`)
+    : ok(text);
 }
 
 async function checkQueues(app: App): Promise<Finding> {

@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import type { App } from "../app.js";
 import { submissionReport, totals } from "../casework/report.js";
+import { indexProcesses } from "../hash-index/index-tiers.js";
 import { SUBMISSIONS } from "../intake/client.js";
 import { listParked } from "../intake/park.js";
 import { jobIdFor } from "../platform/queues.js";
@@ -25,12 +26,14 @@ async function showSystem(app: App, json: boolean): Promise<void> {
   const recorded = await totals(pool);
   const jobs = await app.queues.queue(SUBMISSIONS).getJobCounts("waiting", "prioritized", "active", "delayed", "failed");
   const parked = await listParked(pool, 5);
+  const processes = await indexProcesses(pool);
   if (json)
     return sayJson({
       database: embedded ? "embedded" : "external",
       queues: app.queues.backend,
       jobs,
       ...recorded,
+      index: processes,
       lastParked: parked,
     });
   say(
@@ -38,7 +41,7 @@ async function showSystem(app: App, json: boolean): Promise<void> {
       ["what", "how many"],
       [
         ["references", `${recorded.references} in ${recorded.cases} cases`],
-        ["fingerprints", `${recorded.fingerprints}, looked up in Postgres`],
+        ["fingerprints", `${recorded.fingerprints}, looked up ${lookedUpIn(processes)}`],
         [
           "submissions",
           Object.entries(recorded.verdicts)
@@ -68,6 +71,11 @@ async function showSystem(app: App, json: boolean): Promise<void> {
     ),
   );
   for (const job of parked) say(`parked: ${oneLine(job.submissionId ?? job.jobId)}: ${oneLine(job.reason)}`);
+}
+
+function lookedUpIn({ serving, loading }: Awaited<ReturnType<typeof indexProcesses>>): string {
+  const inMemory = serving > 0 ? `in the memory of ${serving} ${serving === 1 ? "process" : "processes"}` : "in Postgres";
+  return loading > 0 ? `${inMemory}, ${loading} loading` : inMemory;
 }
 
 async function showSubmission(app: App, submissionId: string, json: boolean): Promise<boolean> {

@@ -1,5 +1,13 @@
 import { groupBy } from "../fingerprint/group.js";
-import { bandValues, byMoment, knownPatches, momentOf, PATCH_BANDS, searchPatches } from "../fingerprint/patch-hits.js";
+import {
+  bandValues,
+  byMoment,
+  knownPatches,
+  momentOf,
+  PATCH_BANDS,
+  type PatchTable,
+  searchPatches,
+} from "../fingerprint/patch-hits.js";
 import type { KnownPatch, PatchHit, PatchSet } from "../model.js";
 import type { Db } from "../platform/database.js";
 
@@ -11,17 +19,20 @@ const inBand = (band: number): string =>
 
 /** The hits of a submission's patches on active references; one statement for every hundred pictures fetches the candidates. */
 export async function lookupPatches(db: Db, sets: PatchSet[], algorithm: string): Promise<PatchHit[]> {
-  return searchPatches(sets, async (table) => {
-    if (table.origins.length === 0) return [];
-    const { rows } = await db.query<KnownPatch & { hash: Buffer }>(
-      `select p.id, p.reference_id as "referenceId", p.at_ms as "atMs", p.until_ms as "untilMs", p.x, p.y, p.side, p.hash
-       from reference_patch p
-       join reference r on r.id = p.reference_id
-       where r.retired_at is null and p.algorithm = $1 and (${BANDS.map(inBand).join(" or ")})`,
-      [algorithm, ...BANDS.map((band) => bandValues(table, band))],
-    );
-    return rows;
-  });
+  return searchPatches(sets, (table) => candidatePatches(db, table, algorithm));
+}
+
+/** The patches of active references that share a band with one of the table's. */
+export async function candidatePatches(db: Db, table: PatchTable, algorithm: string): Promise<KnownPatch[]> {
+  if (table.origins.length === 0) return [];
+  const { rows } = await db.query<KnownPatch & { hash: Buffer }>(
+    `select p.id, p.reference_id as "referenceId", p.at_ms as "atMs", p.until_ms as "untilMs", p.x, p.y, p.side, p.hash
+     from reference_patch p
+     join reference r on r.id = p.reference_id
+     where r.retired_at is null and p.algorithm = $1 and (${BANDS.map(inBand).join(" or ")})`,
+    [algorithm, ...BANDS.map((band) => bandValues(table, band))],
+  );
+  return rows;
 }
 
 /** Adds a reference's patches, in its transaction. */

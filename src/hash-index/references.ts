@@ -78,8 +78,9 @@ async function insertFingerprints(tx: Db, referenceId: string, fingerprints: Que
          as t (algorithm, variant, at_ms, until_ms, quality, pdq, blockhash)
        returning id, pdq
      )
-     insert into reference_band (key, neighbours, fingerprint_id)
-     select b * 65536 + substring(pdq from 1 + 16 * b for 16)::int, substring(pdq || pdq from 17 + 16 * b for 32)::bit(32), id
+     insert into reference_posting (key, postings)
+     select b * 65536 + substring(pdq from 1 + 16 * b for 16)::int,
+            array[(substring(pdq || pdq from 17 + 16 * b for 16)::int::bigint << 48) | id]
      from added, generate_series(0, 15) as b`,
     [
       referenceId,
@@ -120,10 +121,6 @@ export async function retireReference(pool: Pool, id: string): Promise<void> {
       ? await tx.query("update reference set retired_at = now() where id = $1 and retired_at is null", [id])
       : { rowCount: 0 };
     if (rowCount === 0) throw new UsageError(`REF: no active reference has the id ${id}; "reupload known list" shows them`);
-    await tx.query(
-      "delete from reference_band where fingerprint_id in (select id from reference_fingerprint where reference_id = $1)",
-      [id],
-    );
     await tx.query("delete from reference_patch where reference_id = $1", [id]);
     await tx.query("insert into audit_log (actor, act, subject) values ('cli', 'reference retired', $1)", [id]);
   });

@@ -10,11 +10,23 @@ export interface QueueJobs {
   jobs: number;
 }
 
+/** The hash index of this process: who answers its lookups, and what it holds itself. */
+export interface HashIndexFigures {
+  tier: "postgres" | "in-process";
+  loading: boolean;
+  fingerprints: number;
+  patches: number;
+  bytes: number;
+  /** Committed changes of the references that it has not taken in yet. */
+  behind: number;
+}
+
 /** What is asked at each scrape. One that is not given, fails, or is slow leaves its gauge out of that scrape. */
 export interface MetricSources {
   outboxWaiting?: () => Promise<number>;
   queueJobs?: () => Promise<QueueJobs[]>;
   references?: () => Promise<number>;
+  hashIndex?: () => Promise<HashIndexFigures>;
 }
 
 export type Metrics = ReturnType<typeof createMetrics>;
@@ -71,10 +83,27 @@ function registerSources(registry: Registry, sources: MetricSources): void {
   askedGauge(registry, errors, outbox, sources.outboxWaiting, (gauge, n) => gauge.set(n));
   const references = { name: "reupload_references", help: "References that submissions are compared with" };
   askedGauge(registry, errors, references, sources.references, (gauge, n) => gauge.set(n));
+  registerHashIndex(registry, errors, sources.hashIndex);
   const jobs = { name: "reupload_queue_jobs", help: "Jobs by queue and state", labelNames: ["queue", "state"] };
   askedGauge(registry, errors, jobs, sources.queueJobs, (gauge, rows) => {
     for (const { queue, state, jobs } of rows) gauge.set({ queue, state }, jobs);
   });
+}
+
+function registerHashIndex(registry: Registry, errors: Counter<"metric">, read: MetricSources["hashIndex"]): void {
+  const tier = { name: "reupload_hash_index_tier", help: "1 for the tier that answers lookups", labelNames: ["tier"] };
+  askedGauge(registry, errors, tier, read, (gauge, figures) => {
+    for (const name of ["postgres", "in-process"]) gauge.set({ tier: name }, name === figures.tier ? 1 : 0);
+  });
+  const hashes = { name: "reupload_hash_index_hashes", help: "Hashes held in this process", labelNames: ["kind"] };
+  askedGauge(registry, errors, hashes, read, (gauge, { fingerprints, patches }) => {
+    gauge.set({ kind: "fingerprint" }, fingerprints);
+    gauge.set({ kind: "patch" }, patches);
+  });
+  const bytes = { name: "reupload_hash_index_bytes", help: "Memory that the hashes held in this process take" };
+  askedGauge(registry, errors, bytes, read, (gauge, figures) => gauge.set(figures.bytes));
+  const behind = { name: "reupload_hash_index_behind", help: "Changed references that this process has not taken in yet" };
+  askedGauge(registry, errors, behind, read, (gauge, figures) => gauge.set(figures.behind));
 }
 
 /**

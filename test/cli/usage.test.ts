@@ -95,6 +95,7 @@ describe("the machine", () => {
         "MEDIA_ROOTS",
         "MEDIA_TMP_DIR",
         over === embedded ? "embedded database" : "DATABASE_URL",
+        "hash index",
         "queues in Postgres",
       ]);
     }

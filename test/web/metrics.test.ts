@@ -6,6 +6,7 @@ const sources = {
   outboxWaiting: async () => 3,
   references: async () => 7,
   queueJobs: async () => [{ queue: "submissions", state: "waiting", jobs: 5 }],
+  hashIndex: async () => ({ tier: "in-process" as const, loading: false, fingerprints: 12, patches: 4, bytes: 2000, behind: 1 }),
 };
 
 it("shows counts, durations and what it asks for at the scrape", async () => {
@@ -19,6 +20,10 @@ it("shows counts, durations and what it asks for at the scrape", async () => {
   expect(page).toContain('reupload_frames_total{usable="false"} 4');
   expect(page).toContain("reupload_outbox_waiting 3");
   expect(page).toContain("reupload_references 7");
+  expect(page).toContain('reupload_hash_index_tier{tier="postgres"} 0');
+  expect(page).toContain('reupload_hash_index_tier{tier="in-process"} 1');
+  expect(page).toContain('reupload_hash_index_hashes{kind="fingerprint"} 12');
+  expect(page).toContain("reupload_hash_index_behind 1");
   expect(page).toContain('reupload_queue_jobs{queue="submissions",state="waiting"} 5');
   expect(page).toContain("process_resident_memory_bytes");
 });
