@@ -5,9 +5,12 @@ import type { CaseworkSettings } from "./casework/settings.js";
 import type { Config } from "./config.js";
 import { ALGORITHM } from "./fingerprint/fingerprint-frame.js";
 import { PATCH_ALGORITHM } from "./fingerprint/patches.js";
+import { createHashIndex, type HashIndex } from "./hash-index/index-tiers.js";
 import { holdIndexStill } from "./hash-index/lock.js";
-import { lookup, newestReference, summaries } from "./hash-index/lookup.js";
-import { lookupPatches, momentsOfHits, patchesOfReference } from "./hash-index/patches.js";
+import { newestChange, summaries } from "./hash-index/lookup.js";
+import type { Lookups } from "./hash-index/lookups.js";
+import { materialOf } from "./hash-index/material.js";
+import { momentsOfHits, patchesOfReference } from "./hash-index/patches.js";
 import { addReference } from "./hash-index/references.js";
 import { fetchMedia } from "./media/fetch-media.js";
 import { findFfmpeg } from "./media/find-ffmpeg.js";
@@ -23,6 +26,7 @@ import { readFingerprints } from "./read-fingerprints.js";
 import { lookBack, type RegisterSteps } from "./register.js";
 import type { ScanSteps } from "./scan.js";
 import { LEAST_PATCHES } from "./verdict/agreement.js";
+import { worthACloserLook } from "./verdict/decide.js";
 import { POLICY } from "./verdict/policy.js";
 
 /** The stories with their I/O plugged in, on one database and one queue backend. */
@@ -31,6 +35,7 @@ export interface App {
   log: Log;
   database: Database;
   queues: Queues;
+  index: HashIndex;
   scanSteps: ScanSteps<PoolClient>;
   registerSteps: RegisterSteps;
   /** Reads a file or URL that the person at the command line named: no allowed folders, no limit to public addresses. */
@@ -50,13 +55,15 @@ export async function openApp(config: Config, log: Log): Promise<App> {
     throw error;
   }
   const queues = createQueues(config, database.connectionString, log);
+  const index = createHashIndex(database.pool, indexOptions(config, database), log);
   const registerSteps = registerStepsOf(config, database, log);
   return {
     config,
     log,
     database,
     queues,
-    scanSteps: scanStepsOf(config, database, log),
+    index,
+    scanSteps: scanStepsOf(config, database, index, log),
     registerSteps,
     readLocal: reader(anywhere(config), log, { thrifty: true }),
     resumeLookBacks: (signal) => resumeLookBacks(database, registerSteps, signal),
@@ -67,27 +74,39 @@ export async function openApp(config: Config, log: Log): Promise<App> {
   };
 }
 
-function scanStepsOf(config: Config, { pool }: Database, log: Log): ScanSteps<PoolClient> {
+const indexOptions = (config: Config, { connectionString }: Database) => ({
+  connectionString,
+  algorithm: ALGORITHM,
+  patchAlgorithm: PATCH_ALGORITHM,
+  inProcessFrom: config.hashIndexInProcessFrom,
+});
+
+function scanStepsOf(config: Config, { pool }: Database, index: HashIndex, log: Log): ScanSteps<PoolClient> {
   return {
     earlierOutcome: (submission) => earlierOutcome(pool, submission),
     read: reader(config, log, { thrifty: true }),
-    lookup: (reading) => lookupAll(pool, reading),
+    lookup: (reading) => lookupAll(index.lookups(), pool, reading),
     lookupIfChanged: async (tx, reading, seenSeq) => {
       await holdIndexStill(tx);
-      return (await newestReference(tx)) === seenSeq ? undefined : lookupAll(tx, reading);
+      const newest = await newestChange(tx);
+      return newest === seenSeq ? undefined : lookupAll(await index.lookupsAt(newest), tx, reading);
     },
     record: (submission, settle) => recordScan(pool, submission, caseworkSettings(config), settle),
     policy: POLICY,
   };
 }
 
-/** Whole pictures and parts of them. */
-async function lookupAll(db: Db, { fingerprints, patchSets }: Reading): Promise<Found> {
-  const found = await lookup(db, fingerprints, ALGORITHM, POLICY.withinBits);
-  const patchHits = await lookupPatches(db, patchSets, PATCH_ALGORITHM);
+/** Whole pictures and parts of them, and then all that is known of the references for which something speaks, but not enough. */
+async function lookupAll(lookups: Lookups, db: Db, reading: Reading): Promise<Found> {
+  const { fingerprints, patchSets } = reading;
+  const found = await lookups.lookup(db, fingerprints, ALGORITHM, POLICY.withinBits);
+  const patchHits = await lookups.lookupPatches(db, patchSets, PATCH_ALGORITHM);
   const moments = await momentsOfHits(db, patchHits, LEAST_PATCHES);
   const unknown = [...new Set(patchHits.map((h) => h.referenceId))].filter((id) => !found.references.has(id));
-  return { ...found, patchHits, moments, references: new Map([...found.references, ...(await summaries(db, unknown))]) };
+  const references = new Map([...found.references, ...(await summaries(db, unknown))]);
+  // An index in memory may know a reference for a moment longer than the database does.
+  const first = { ...found, patchHits: patchHits.filter((h) => references.has(h.referenceId)), moments, references };
+  return { ...first, material: await materialOf(db, worthACloserLook(reading, first, POLICY)) };
 }
 
 function registerStepsOf(config: Config, { pool }: Database, log: Log): RegisterSteps {

@@ -168,6 +168,12 @@ export interface KnownPatch {
   hash: Hash;
 }
 
+/** What an index keeps of a reference, or of the part of it that matters. Fingerprints have views where the reference has just been read. */
+export interface KnownMaterial {
+  fingerprints: (Fingerprint & { views?: View[] })[];
+  patches: KnownPatch[];
+}
+
 /** What a lookup knows of a reference that was hit. */
 export interface ReferenceSummary {
   id: string;
@@ -200,6 +206,8 @@ export interface Found {
   patchHits: PatchHit[];
   /** All patches of the moments that patch hits are about, by reference and moment (see `momentOf`). */
   moments: Map<string, KnownPatch[]>;
+  /** All that is known of the references that deserve a closer look. */
+  material?: Map<string, KnownMaterial>;
   references: Map<string, ReferenceSummary>;
   seenSeq: string;
 }

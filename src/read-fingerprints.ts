@@ -1,9 +1,22 @@
 import { viewsFromHashes } from "./fingerprint/approximate-views.js";
 import { cropFrame, insideBorders } from "./fingerprint/borders.js";
-import { fingerprintFrame } from "./fingerprint/fingerprint-frame.js";
+import { type FrameReading, fingerprintFrame } from "./fingerprint/fingerprint-frame.js";
+import { distance } from "./fingerprint/hash.js";
 import { PATCH_ALGORITHM, patchesOf } from "./fingerprint/patches.js";
-import { createThinner } from "./fingerprint/thin.js";
-import type { Fingerprint, Frame, MediaFile, MediaKind, MediaSource, PatchSet, Probe, Query, Reading, View } from "./model.js";
+import { createThinner, type ThinOptions } from "./fingerprint/thin.js";
+import type {
+  Fingerprint,
+  Frame,
+  Hash,
+  MediaFile,
+  MediaKind,
+  MediaSource,
+  PatchSet,
+  Probe,
+  Query,
+  Reading,
+  View,
+} from "./model.js";
 
 /** The I/O of a reading. */
 export interface ReadSteps {
@@ -20,32 +33,45 @@ export interface Sampling {
 }
 
 /**
- * How densely a video is read. A scan takes two pictures a second. A reference takes four, and thins them more: any moment of it, not
- * only those that happen to be sampled alike, must lie near one that is kept.
+ * How densely a video is read, and what of it stays. A scan looks at four pictures a second and leaves out what repeats the one before.
+ * A reference is read as densely and keeps one a second, more where there was nothing to compare in between: of the tuning half the same
+ * copies are found as with four kept a second (but for stills of fast films), at a quarter of the bytes, since one of the scan's pictures
+ * is always near one that is kept.
  */
 const DENSITY = {
-  thrifty: { framesPerSecond: 2, withinBits: 8 },
-  full: { framesPerSecond: 4, withinBits: 14 },
+  thrifty: { framesPerSecond: 4, withinBits: 8, shortestMs: 0 },
+  full: { framesPerSecond: 4, withinBits: 14, shortestMs: 900 },
 };
 
-/** A longer video is read less densely, so that memory does not grow with its length: this many pictures are 2 h at two a second. */
+/** A longer video is read less densely, so that memory does not grow with its length: this many pictures are 1 h at four a second. */
 const MOST_PICTURES = 14_400;
 
 /** A thrifty reading with less than this share of the pictures it should have is done again in full: see `readAll`. */
 const LEAST_SHARE = 0.6;
 
-/** ... and so is one with a gap between two pictures of more than this many times what was asked for. */
+/** ... which are so many a second: what a thrifty reading gives beyond that is welcome, but not worth a second one. */
+const NEEDED_PER_SECOND = 2;
+
+/** ... and so is one with a gap between two pictures of more than this many times their step. */
 const MOST_GAP_STEPS = 3;
 
 /** A picture has more patches than an index keeps, so that those it keeps are among them. */
 const PATCHES_PER_PICTURE = 48;
 const PATCHES_PER_IMAGE = 96;
 
-/** Patches are taken half as often as fingerprints: finding them costs ten times as much. */
-const PATCH_STEP_MS = 900;
+/** Patches are taken less often than fingerprints, finding them costs ten times as much: once a second, twice where much moves. */
+const PATCH_STEP_MS = { still: 900, moving: 400 };
 
-/** A fingerprint whose views and patches are computed only if thinning keeps it. */
-type Pending = Fingerprint & { viewsOf(kind: MediaKind): View[]; frame: Frame };
+/** A picture that differs by so many bits from the one before has moved. */
+const MOVED_BITS = 40;
+
+/** No patches stand for more than this. */
+const LONGEST_PATCHES_MS = 10_000;
+
+/** A fingerprint whose views are computed only if thinning keeps it. */
+type Pending = Fingerprint & { viewsOf(kind: MediaKind): View[] };
+
+type Thinning = Pick<ThinOptions, "withinBits" | "shortestMs">;
 
 /**
  * Media to fingerprints: what a scan and a registration share. The file is gone again when this returns or throws, and
@@ -83,35 +109,31 @@ export async function readFingerprints(steps: ReadSteps, media: MediaSource, opt
  * reading; some encoders do so for long stretches. Then there are too few pictures, and the file is read in full.
  */
 async function readAll(steps: ReadSteps, file: MediaFile, probe: Probe, thrifty: boolean) {
-  const { framesPerSecond: most, withinBits } = thrifty ? DENSITY.thrifty : DENSITY.full;
+  const { framesPerSecond: most, ...thinning } = thrifty ? DENSITY.thrifty : DENSITY.full;
   const framesPerSecond = Math.min(most, MOST_PICTURES / (probe.durationMs / 1000));
   const sampling = { mode: "every", framesPerSecond, thrifty } as const;
-  const read = await readFrames(steps.frames(file, probe, sampling), probe.kind, withinBits);
+  const read = await readFrames(steps.frames(file, probe, sampling), probe.kind, thinning);
   const seconds = Math.max(probe.durationMs, read.lastAtMs) / 1000;
-  const stepMs = 1000 / Math.min(framesPerSecond, probe.framesPerSecond || framesPerSecond);
+  const needed = Math.min(framesPerSecond, NEEDED_PER_SECOND);
+  const stepMs = 1000 / Math.min(needed, probe.framesPerSecond || needed);
   const enough = read.longestGapMs <= MOST_GAP_STEPS * stepMs && read.framesRead >= (LEAST_SHARE * seconds * 1000) / stepMs;
   if (!thrifty || probe.kind === "image" || enough) return read;
-  return readFrames(steps.frames(file, probe, { ...sampling, thrifty: false }), probe.kind, withinBits);
+  return readFrames(steps.frames(file, probe, { ...sampling, thrifty: false }), probe.kind, thinning);
 }
 
-async function readFrames(frames: AsyncIterable<Frame>, kind: MediaKind, withinBits: number) {
-  const patches = kind === "image" ? PATCHES_PER_IMAGE : PATCHES_PER_PICTURE;
-  const thinner = createThinner<Pending>({ withinBits });
+async function readFrames(frames: AsyncIterable<Frame>, kind: MediaKind, thinning: Thinning) {
+  const thinner = createThinner<Pending>(thinning);
+  const patches = createPatchReader(kind, thinning.withinBits);
   const fingerprints: Query[] = [];
-  const patchSets: PatchSet[] = [];
-  const read = { fingerprints, patchSets, framesRead: 0, framesUnusable: 0, lastAtMs: 0, longestGapMs: 0, hashMs: 0 };
-  const keep = ({ viewsOf, frame, ...fingerprint }: Pending) => {
-    fingerprints.push({ ...fingerprint, views: viewsOf(kind) });
-    const apartMs = fingerprint.untilMs - (patchSets.at(-1)?.untilMs ?? Number.NEGATIVE_INFINITY);
-    if (fingerprint.variant === "full" && apartMs >= PATCH_STEP_MS) {
-      const { atMs, untilMs } = fingerprint;
-      patchSets.push({ algorithm: PATCH_ALGORITHM, atMs, untilMs, ...patchesOf(frame, patches) });
-    }
-  };
+  const keep = ({ viewsOf, ...fingerprint }: Pending) => fingerprints.push({ ...fingerprint, views: viewsOf(kind) });
+  const read = { framesRead: 0, framesUnusable: 0, lastAtMs: 0, longestGapMs: 0, hashMs: 0 };
   for await (const frame of frames) {
     const fromMs = performance.now();
-    const usable = fingerprintsOf(frame);
-    for (const fingerprint of usable) thinner.push(fingerprint).forEach(keep);
+    const { whole, inside, picture } = readingsOf(frame);
+    const usable = [whole, ...(inside ? [inside] : [])].filter((reading) => reading.usable);
+    for (const { fingerprint, views } of usable) thinner.push({ ...fingerprint, viewsOf: views }).forEach(keep);
+    const innermost = inside ?? whole;
+    if (innermost.usable || innermost.hasContrast) patches.push(picture, innermost.fingerprint.pdq);
     read.framesRead++;
     if (usable.length === 0) read.framesUnusable++;
     read.longestGapMs = Math.max(read.longestGapMs, frame.atMs - read.lastAtMs);
@@ -120,18 +142,45 @@ async function readFrames(frames: AsyncIterable<Frame>, kind: MediaKind, withinB
   }
   thinner.flush().forEach(keep);
   fingerprints.sort((a, b) => a.atMs - b.atMs);
-  return read;
+  return { ...read, fingerprints, patchSets: patches.sets };
+}
+
+/**
+ * Takes the patches of pictures, given in order of time: of one that differs from the last one taken, when enough time has passed. One that
+ * does not differ prolongs the last.
+ */
+function createPatchReader(kind: MediaKind, withinBits: number) {
+  const sets: PatchSet[] = [];
+  let lastPdq: Hash | undefined;
+  return {
+    sets,
+    push(picture: Frame, pdq: Hash): void {
+      const last = sets.at(-1);
+      if (last && lastPdq) {
+        const bits = distance(lastPdq, pdq);
+        if (bits <= withinBits && picture.atMs - last.atMs <= LONGEST_PATCHES_MS) {
+          last.untilMs = picture.atMs;
+          return;
+        }
+        if (picture.atMs - last.untilMs < (bits >= MOVED_BITS ? PATCH_STEP_MS.moving : PATCH_STEP_MS.still)) return;
+      }
+      lastPdq = pdq;
+      const count = kind === "image" ? PATCHES_PER_IMAGE : PATCHES_PER_PICTURE;
+      sets.push({ algorithm: PATCH_ALGORITHM, atMs: picture.atMs, untilMs: picture.atMs, ...patchesOf(picture, count) });
+    },
+  };
 }
 
 /**
  * The frame as it is and, where it has borders, the picture inside them; each only if it has enough detail. Patches are taken
  * inside the borders: the edges of bars look alike in all videos.
  */
-function fingerprintsOf(frame: Frame): Pending[] {
+function readingsOf(frame: Frame): { whole: FrameReading; inside?: FrameReading; picture: Frame } {
   const borders = insideBorders(frame);
-  const inside = borders ? cropFrame(frame, borders) : frame;
-  const parts = [fingerprintFrame(frame), ...(borders ? [fingerprintFrame(inside, "inside borders")] : [])];
-  return parts.filter((part) => part.usable).map(({ fingerprint, views }) => ({ ...fingerprint, viewsOf: views, frame: inside }));
+  const whole = fingerprintFrame(frame);
+  if (!borders) return { whole, picture: frame };
+  const picture = cropFrame(frame, borders);
+  return { whole, inside: fingerprintFrame(picture, "inside borders"), picture };
 }
 
 /** Hashes that were made elsewhere. Their mirrored and turned views can only be estimated. */

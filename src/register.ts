@@ -70,6 +70,7 @@ export async function lookBack(
   signal: AbortSignal,
 ): Promise<number> {
   const moments = byMoment(known.patches);
+  const material = new Map([[reference.id, known]]);
   let raised = 0;
   for await (const past of steps.past()) {
     signal.throwIfAborted();
@@ -79,7 +80,7 @@ export async function lookBack(
     const judged = { ...past, framesRead: past.fingerprints.length, framesUnusable: 0 };
     const verdict = decide(
       judged,
-      { hits, patchHits: parts, moments, references: new Map([[reference.id, reference]]) },
+      { hits, patchHits: parts, moments, material, references: new Map([[reference.id, reference]]) },
       steps.policy,
     );
     if (verdict.kind !== "match" && verdict.kind !== "review") continue;

@@ -41,14 +41,15 @@ function stepsFor(given: Probe, momentsOf: (sampling: Sampling) => number[]) {
 const every = (stepMs: number, durationMs: number): number[] => Array.from({ length: durationMs / stepMs }, (_, i) => i * stepMs);
 
 describe("reading media", () => {
-  test("a scan asks for two pictures a second, a reference for four and in full", async () => {
-    const scan = stepsFor(probe(), () => every(500, 10_000));
+  test("a scan asks for four pictures a second and keeps all that differ, a reference reads in full and keeps one a second", async () => {
+    const scan = stepsFor(probe(), () => every(250, 10_000));
     const reading = await readFingerprints(scan.steps, { path: "/x" }, { thrifty: true });
-    expect(scan.asked).toEqual([{ mode: "every", framesPerSecond: 2, thrifty: true }]);
-    expect(reading.framesRead).toBe(20);
-    expect(reading.fingerprints.length).toBeGreaterThan(15);
+    expect(scan.asked).toEqual([{ mode: "every", framesPerSecond: 4, thrifty: true }]);
+    expect(reading.framesRead).toBe(40);
+    expect(reading.fingerprints.length).toBeGreaterThan(30);
     const reference = stepsFor(probe(), () => every(250, 10_000));
-    await readFingerprints(reference.steps, { path: "/x" }, { thrifty: false });
+    const known = await readFingerprints(reference.steps, { path: "/x" }, { thrifty: false });
+    expect(known.fingerprints.map((f) => f.atMs)).toEqual(every(1_000, 10_000));
     expect(reference.asked).toEqual([{ mode: "every", framesPerSecond: 4, thrifty: false }]);
   });
 

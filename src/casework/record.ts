@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Pool, PoolClient } from "pg";
 import { InvalidSubmissionError } from "../errors.js";
+import { ALGORITHM } from "../fingerprint/fingerprint-frame.js";
 import { keptPatchSets } from "../fingerprint/kept.js";
 import { packPatchSets } from "../fingerprint/pack-patches.js";
 import { type Match, type Outcome, type Reading, type Submission, VERDICTS, type Verdict } from "../model.js";
@@ -52,7 +53,8 @@ export async function recordScan(
   return transaction(pool, async (tx) => {
     const { reading, verdict } = await settle(tx);
     if (!(await insertSubmission(tx, submission, reading))) return (await earlierOutcome(tx, submission))!;
-    if (reading && reading.fingerprints.length > 0) await insertFingerprints(tx, submission.id, reading, settings.retentionDays);
+    if (reading && reading.fingerprints.length + reading.patchSets.length > 0)
+      await insertFingerprints(tx, submission.id, reading, settings.retentionDays);
     const verdictId = await insertVerdict(tx, submission.id, verdict, settings);
     await actOn(tx, { submission, verdict, verdictId: verdictId!, sha256: reading?.sha256, kind: alertKind(verdict), settings });
     return { ...(await outcomeOf(tx, submission.id)), repeated: false };
@@ -113,13 +115,14 @@ async function insertFingerprints(tx: PoolClient, submissionId: string, reading:
      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, now() + make_interval(days => $10))`,
     [
       submissionId,
-      fingerprints[0].algorithm,
+      ALGORITHM,
       fingerprints.map((f) => f.variant),
       fingerprints.map((f) => Math.round(f.atMs)),
       fingerprints.map((f) => Math.round(f.untilMs)),
       fingerprints.map((f) => Math.round(f.quality)),
       packed("pdq"),
-      packed("blockhash"),
+      // Only between stills does it say anything; a video has four fingerprints a second.
+      reading.kind === "image" ? packed("blockhash") : Buffer.alloc(0),
       Buffer.from(patches),
       retentionDays,
     ],

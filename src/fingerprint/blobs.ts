@@ -15,8 +15,8 @@ const FILTER_SIDES = [15, 21, 27, 39, 51, 75, 99];
 /** Filters are evaluated at every second pixel. */
 const STEP = 2;
 
-/** Below this (of the determinant with luma scaled to 0-1) a blob is noise. */
-const LEAST_STRENGTH = 2e-5;
+/** Below this (of the determinant with luma scaled to 0-1) a blob is noise. It goes with the square of contrast: a tenth of this is for dark films. */
+const LEAST_STRENGTH = 2e-6;
 
 /** Points this close to the edge, in sigmas, have too little around them to be told apart. */
 const MARGIN_SIGMAS = 4.5;

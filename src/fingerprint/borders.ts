@@ -7,11 +7,14 @@ export interface Rect {
   height: number;
 }
 
-/** A line of pixels is plain when its standard deviation is at most this (codec noise on black bars stays under 4, measured at crf 40). */
-const PLAIN_DEVIATION = 8;
+/**
+ * A line of pixels is plain when its standard deviation is at most this (codec noise on black bars stays under 4, measured at crf 40), and
+ * less in a picture of little contrast, where what is shown deviates by no more.
+ */
+const PLAIN_DEVIATION = { most: 8, least: 2.5, share: 0.05 };
 
 /** A plain line continues the border while its mean stays this close to the outermost line's. */
-const SAME_LEVEL = 12;
+const SAME_LEVEL = { most: 12, least: 4, share: 0.08 };
 
 /** Borders narrower than this share of the side are within what the hash tolerates. */
 const LEAST_SHARE = 0.015;
@@ -26,10 +29,12 @@ const LEAST_REST = 0.3;
 export function insideBorders(frame: Frame): Rect | undefined {
   const { width, height } = frame;
   const whole = { x: 0, y: 0, width, height };
-  const [top, bottom] = plainEdges(height, (y) => statistics(frame, y * width, 1, width));
+  const range = rangeOf(frame);
+  const plain = { deviation: scaled(PLAIN_DEVIATION, range), level: scaled(SAME_LEVEL, range) };
+  const [top, bottom] = plainEdges(height, plain, (y) => statistics(frame, y * width, 1, width));
   const rows = { ...whole, y: top, height: height - top - bottom };
   if (rows.height < LEAST_REST * height) return undefined;
-  const [left, right] = plainEdges(width, (x) => statistics(frame, rows.y * width + x, width, rows.height));
+  const [left, right] = plainEdges(width, plain, (x) => statistics(frame, rows.y * width + x, width, rows.height));
   const inside = { ...rows, x: left, width: width - left - right };
   if (inside.width < LEAST_REST * width) return undefined;
   const cut = Math.max((height - inside.height) / height, (width - inside.width) / width);
@@ -51,12 +56,17 @@ interface Line {
   deviation: number;
 }
 
+interface Plain {
+  deviation: number;
+  level: number;
+}
+
 /** How many lines at each end are plain and of one level. */
-function plainEdges(count: number, lineAt: (index: number) => Line): [number, number] {
+function plainEdges(count: number, plain: Plain, lineAt: (index: number) => Line): [number, number] {
   const run = (indexOf: (i: number) => number): number => {
     const first = lineAt(indexOf(0));
     let i = 0;
-    while (i < count && isBorder(lineAt(indexOf(i)), first)) i++;
+    while (i < count && isBorder(lineAt(indexOf(i)), first, plain)) i++;
     return i;
   };
   const leading = run((i) => i);
@@ -64,8 +74,25 @@ function plainEdges(count: number, lineAt: (index: number) => Line): [number, nu
   return [leading, run((i) => count - 1 - i)];
 }
 
-const isBorder = (line: Line, first: Line): boolean =>
-  line.deviation <= PLAIN_DEVIATION && Math.abs(line.mean - first.mean) <= SAME_LEVEL;
+const isBorder = (line: Line, first: Line, plain: Plain): boolean =>
+  line.deviation <= plain.deviation && Math.abs(line.mean - first.mean) <= plain.level;
+
+const scaled = ({ most, least, share }: { most: number; least: number; share: number }, range: number): number =>
+  Math.max(least, Math.min(most, share * range));
+
+const counts = new Uint32Array(256);
+
+/** From the darkest to the brightest hundredth of the picture. */
+function rangeOf({ luma }: Frame): number {
+  counts.fill(0);
+  for (const value of luma) counts[value]++;
+  const level = (share: number): number => {
+    let at = 0;
+    for (let seen = counts[0]; seen <= share * luma.length && at < 255; seen += counts[at]) at++;
+    return at;
+  };
+  return level(0.99) - level(0.01);
+}
 
 function statistics({ luma }: Frame, from: number, step: number, count: number): Line {
   let sum = 0;

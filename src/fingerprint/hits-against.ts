@@ -1,8 +1,8 @@
-import type { Dihedral, Fingerprint, Hit, Query } from "../model.js";
+import type { Dihedral, Fingerprint, Hash, Hit, Query } from "../model.js";
 import { distance } from "./hash.js";
 
 /** Turning one way undoes turning the other; the remaining symmetries undo themselves. */
-const INVERSE: Partial<Record<Dihedral, Dihedral>> = { rotate90: "rotate270", rotate270: "rotate90" };
+export const INVERSE: Partial<Record<Dihedral, Dihedral>> = { rotate90: "rotate270", rotate270: "rotate90" };
 
 /**
  * The hits of a submission's fingerprints on one reference, found from the reference's side: every view of the
@@ -25,10 +25,14 @@ export function hitsAgainst(fingerprints: Fingerprint[], referenceId: string, re
           referenceAtMs: known.atMs,
           referenceUntilMs: known.untilMs,
           pdqDistance,
-          blockhashDistance: view.blockhash && distance(view.blockhash, fingerprint.blockhash),
+          blockhashDistance: blockhashBetween(view.blockhash, fingerprint.blockhash),
         });
       }
     }
   });
   return hits;
 }
+
+/** A stored video has no blockhashes. */
+const blockhashBetween = (known: Hash | undefined, seen: Hash): number | undefined =>
+  known && seen.length > 0 ? distance(known, seen) : undefined;

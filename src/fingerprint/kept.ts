@@ -1,29 +1,58 @@
 import type { MediaKind, PatchSet } from "../model.js";
-import { PATCH_BYTES } from "./patches.js";
+import { distance } from "./hash.js";
+import { PATCH_WITHIN_BITS } from "./patch-hits.js";
+import { PATCH_BYTES, PATCH_UNITS } from "./patches.js";
 
 /**
- * What an index keeps of a reading. Every sampled picture that thinning left has its fingerprint kept, so that a still taken
- * from a moving video lies within a quarter of a second of one. Patches, which are larger, are kept of a picture every
- * three seconds; a query has some every second.
+ * Of which pictures an index keeps patches: no more than one in three seconds, and none that the last one kept is still seen in. On fast
+ * clips of 1 to 14 s 18 patches find crops and insets that 12 miss (of the tuning half 33 of 34 against 28 crops by 30 %); leaving out
+ * what is still seen saves an eighth of all bytes and misses nothing more.
  */
-export const KEPT = {
+const KEPT = {
   patchStepMs: 2_900,
-  patchesPerVideoFrame: 12,
+  patchesPerVideoFrame: 18,
   patchesPerImage: 48,
 };
 
-/** The patch sets to keep: about one every three seconds, with the strongest patches of each. */
+/** With so many of its patches in place, a picture is still seen; but not for longer than this. */
+const STILL_SEEN = 0.6;
+const LONGEST_MS = 10_000;
+
+/** The patch sets to keep, with the first patches of each. */
 export function keptPatchSets(sets: PatchSet[], kind: MediaKind): PatchSet[] {
   const count = kind === "image" ? KEPT.patchesPerImage : KEPT.patchesPerVideoFrame;
-  let before = Number.NEGATIVE_INFINITY;
-  const kept = sets.filter((set) => {
-    if (set.untilMs - before < KEPT.patchStepMs) return false;
-    before = set.untilMs;
-    return true;
-  });
-  return kept.map((set) => ({
-    ...set,
-    places: set.places.subarray(0, 3 * count),
-    hashes: set.hashes.subarray(0, PATCH_BYTES * count),
-  }));
+  const kept: PatchSet[] = [];
+  for (const set of sets) {
+    const last = kept.at(-1);
+    const apartMs = last ? set.untilMs - last.untilMs : Number.POSITIVE_INFINITY;
+    if (apartMs < KEPT.patchStepMs) continue;
+    if (last && apartMs < LONGEST_MS && seenIn(set, last) >= STILL_SEEN) continue;
+    kept.push({ ...set, places: set.places.subarray(0, 3 * count), hashes: set.hashes.subarray(0, PATCH_BYTES * count) });
+  }
+  return kept;
+}
+
+/** A patch is in place when it has moved by less than this share of its side and of the picture's. */
+const MOVED_BY_SIDE = 0.2;
+const MOVED_BY_PICTURE = 0.03;
+
+/** Share of the patches of `known` that are in place in `set`. */
+function seenIn(set: PatchSet, known: PatchSet): number {
+  const count = known.places.length / 3;
+  if (count === 0) return 0;
+  let seen = 0;
+  for (let i = 0; i < count; i++) {
+    const [x, y, side] = known.places.subarray(3 * i, 3 * i + 3);
+    if (isInPlace(x, y, side, known.hashes.subarray(PATCH_BYTES * i, PATCH_BYTES * (i + 1)), set)) seen++;
+  }
+  return seen / count;
+}
+
+function isInPlace(x: number, y: number, side: number, hash: Uint8Array, { places, hashes }: PatchSet): boolean {
+  const near = MOVED_BY_SIDE * side + MOVED_BY_PICTURE * PATCH_UNITS;
+  for (let j = 0; 3 * j < places.length; j++) {
+    if (Math.abs(places[3 * j] - x) > near || Math.abs(places[3 * j + 1] - y) > near) continue;
+    if (distance(hashes.subarray(PATCH_BYTES * j, PATCH_BYTES * (j + 1)), hash) <= PATCH_WITHIN_BITS) return true;
+  }
+  return false;
 }

@@ -30,7 +30,7 @@ export function patchesOf(frame: Frame, count: number): Pick<PatchSet, "width" |
   const integral = integralOf(frame);
   const longer = Math.max(frame.width, frame.height);
   const chosen: Blob[] = [];
-  for (const blob of blobsOf(integral)) {
+  for (const blob of spread(blobsOf(integral), frame)) {
     if (chosen.length === count) break;
     if (!chosen.some((c) => isNear(c, blob))) chosen.push(blob);
   }
@@ -46,6 +46,29 @@ export function patchesOf(frame: Frame, count: number): Pick<PatchSet, "width" |
   });
   const [width, height] = [frame.width, frame.height].map((length) => Math.round((length / longer) * PATCH_UNITS));
   return { width, height, places, hashes };
+}
+
+/** Cells a side in which blobs compete with each other. */
+const GRID = 4;
+
+/** By this factor each blob of a cell counts less than the one before it. At 0.7 insets lose more than borders win; without, two borders more are missed. */
+const DECAY = 0.85;
+
+/**
+ * Blobs in a new order, so that a bright caption or a busy background does not take all places (after the adaptive non-maximal suppression
+ * of Brown, Szeliski, Winder, CVPR 2005): the second of a cell counts 0.85 of its strength, the third 0.72, and so on.
+ */
+function spread(blobs: Blob[], { width, height }: Frame): Blob[] {
+  const rank = new Map<number, number>();
+  return blobs
+    .map((blob) => {
+      const cell = Math.floor((GRID * blob.x) / width) + GRID * Math.floor((GRID * blob.y) / height);
+      const before = rank.get(cell) ?? 0;
+      rank.set(cell, before + 1);
+      return { blob, worth: blob.strength * DECAY ** before };
+    })
+    .sort((a, b) => b.worth - a.worth)
+    .map(({ blob }) => blob);
 }
 
 const isNear = (a: Blob, b: Blob): boolean =>

@@ -10,9 +10,14 @@ export interface ThinOptions {
   withinBits: number;
   /** No fingerprint stands for more than this. */
   longestMs: number;
+  /** Fingerprints follow each other no closer than this, unless there was nothing to compare in between. */
+  shortestMs: number;
 }
 
-export const THIN_DEFAULTS: ThinOptions = { withinBits: 8, longestMs: 10_000 };
+/** Nothing to compare for so long is a gap, after which the first fingerprint is kept. */
+const GAP_MS = 600;
+
+export const THIN_DEFAULTS: ThinOptions = { withinBits: 8, longestMs: 10_000, shortestMs: 0 };
 
 export interface Thinner<T extends Fingerprint> {
   /** Takes the next fingerprint in time; returns the ones that are complete. */
@@ -27,22 +32,27 @@ export interface Thinner<T extends Fingerprint> {
  * once its successor is known, so that its `untilMs` is final.
  */
 export function createThinner<T extends Fingerprint>(options: Partial<ThinOptions> = {}): Thinner<T> {
-  const { withinBits, longestMs } = { ...THIN_DEFAULTS, ...options };
+  const { withinBits, longestMs, shortestMs } = { ...THIN_DEFAULTS, ...options };
   const held = new Map<string, T>();
+  const lastMs = new Map<string, number>();
   return {
     push(next) {
       const last = held.get(next.variant);
+      const apartMs = next.atMs - (lastMs.get(next.variant) ?? next.atMs);
+      lastMs.set(next.variant, next.untilMs);
       const covered =
         last &&
         next.untilMs - last.atMs <= longestMs &&
         last.algorithm === next.algorithm &&
         distance(last.pdq, next.pdq) <= withinBits;
+      if (last && !covered && apartMs <= GAP_MS && next.atMs - last.atMs < shortestMs) return [];
       held.set(next.variant, covered ? { ...last, untilMs: Math.max(last.untilMs, next.untilMs) } : { ...next });
       return last && !covered ? [last] : [];
     },
     flush() {
       const rest = [...held.values()].sort((a, b) => a.atMs - b.atMs);
       held.clear();
+      lastMs.clear();
       return rest;
     },
   };

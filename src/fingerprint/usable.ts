@@ -18,12 +18,12 @@ const LEAST_RANGE = 13;
 const DARK_MEAN = 32;
 const DARK_BRIGHTEST = 48;
 
-export type Usability = { usable: true } | { usable: false; reason: "too dark" | "flat" | "low detail" };
+export type Usability = { usable: true } | { usable: false; reason: "too dark" | "flat" | "low detail"; hasContrast: boolean };
 
 /**
  * Whether a frame says enough to be matched, and if not why. Excluded are pictures with next to no contrast (standard
  * deviation, and range between the 1st and 99th percentile, so that a few stray pixels do not count) and those of low PDQ
- * quality. A photograph darkened to a quarter is usually kept, to a tenth usually not.
+ * quality. Of those of low quality that have contrast, a thing on a plain wall, parts can still be compared. A photograph darkened to a quarter is usually kept, to a tenth usually not.
  *
  * @param picture the frame's {@link averageTo64}, for a caller that has it already.
  */
@@ -34,9 +34,11 @@ export function usability(
 ): Usability {
   const { mean, deviation, darkest, brightest } = contrastOf(picture);
   if (deviation < LEAST_DEVIATION || brightest - darkest < LEAST_RANGE) {
-    return { usable: false, reason: mean < DARK_MEAN ? "too dark" : "flat" };
+    return { usable: false, reason: mean < DARK_MEAN ? "too dark" : "flat", hasContrast: false };
   }
-  if (quality < LEAST_QUALITY) return { usable: false, reason: brightest < DARK_BRIGHTEST ? "too dark" : "low detail" };
+  if (quality < LEAST_QUALITY) {
+    return { usable: false, reason: brightest < DARK_BRIGHTEST ? "too dark" : "low detail", hasContrast: true };
+  }
   return { usable: true };
 }
 

@@ -3,6 +3,7 @@ import type {
   Dihedral,
   Fingerprint,
   Found,
+  KnownMaterial,
   Match,
   MediaKind,
   PatchSet,
@@ -10,9 +11,11 @@ import type {
   Segment,
   Transform,
   Verdict,
+  View,
 } from "../model.js";
 import { type Agreement, partAgreements, wholeAgreements } from "./agreement.js";
 import { align, momentsOf, segmentsOf, type Track } from "./align.js";
+import { AROUND_MS, type CloserLook, lookCloser } from "./closer-look.js";
 import { reasonsFor } from "./explain.js";
 import type { Policy } from "./policy.js";
 
@@ -20,7 +23,7 @@ import type { Policy } from "./policy.js";
 export interface Judged {
   kind: MediaKind;
   durationMs: number;
-  fingerprints: Fingerprint[];
+  fingerprints: (Fingerprint & { views?: View[] })[];
   patchSets: PatchSet[];
   framesRead: number;
   framesUnusable: number;
@@ -45,19 +48,13 @@ const TURNS: Record<Dihedral, Pick<Transform, "mirrored" | "rotatedDeg">> = {
  * The verdict on a submission: `match` or `review` when known material was found in it, `unscannable` when not one
  * frame could be compared, otherwise `clear`. Pure: the same hits and policy give the same verdict.
  */
-export function decide(
-  judged: Judged,
-  found: Pick<Found, "hits" | "patchHits" | "moments" | "references">,
-  policy: Policy,
-): Verdict {
-  const candidates = [...agreementsByReference(judged, found)]
-    .map(([id, agreements]) => matchOf(found.references.get(id), agreements, judged, policy))
-    .filter((m) => m !== undefined);
+export function decide(judged: Judged, found: Evidence, policy: Policy): Verdict {
+  const candidates = candidatesOf(judged, found, policy);
   const shown = candidates.filter((c) => c.confidence >= policy.reviewConfidence);
   const matches = withoutTemplates(shown, policy).sort(
     (a, b) => b.confidence - a.confidence || b.framesAgreeing - a.framesAgreeing,
   );
-  const usable = judged.fingerprints.length > 0;
+  const usable = judged.fingerprints.length > 0 || judged.patchSets.some((set) => set.hashes.length > 0);
   const kind = matches.some((m) => m.verdict === "match")
     ? "match"
     : matches.length > 0
@@ -67,6 +64,39 @@ export function decide(
         : "unscannable";
   const nearestMiss = matches.length === 0 ? missOf(candidates, policy) : undefined;
   return { kind, matches, reasons: reasonsFor(kind, matches, judged), nearestMiss, policyVersion: policy.version };
+}
+
+type Evidence = Pick<Found, "hits" | "patchHits" | "moments" | "references" | "material">;
+
+const candidatesOf = (judged: Judged, found: Evidence, policy: Policy): Candidate[] =>
+  [...agreementsByReference(judged, found)]
+    .map(([id, agreements]) => matchOf(found.references.get(id), agreements, judged, policy, found.material?.get(id)))
+    .filter((m) => m !== undefined);
+
+/** At most so many references are looked at more closely. */
+const CLOSER_LOOKS = 16;
+
+/** Which part of a reference deserves a closer look, in ms of its time line. */
+export interface Region {
+  referenceId: string;
+  fromMs: number;
+  toMs: number;
+}
+
+/**
+ * The references that something speaks for, but not enough: a second tier, for which all that is known of them is fetched, decides. In most
+ * submissions there are none.
+ */
+export function worthACloserLook(judged: Judged, found: Evidence, policy: Policy): Region[] {
+  return candidatesOf(judged, found, policy)
+    .filter((c) => c.verdict === "review")
+    .sort((a, b) => b.confidence - a.confidence)
+    .slice(0, CLOSER_LOOKS)
+    .map(({ reference, segments }) => ({
+      referenceId: reference.id,
+      fromMs: Math.min(...segments.map((s) => s.referenceFromMs)) - AROUND_MS,
+      toMs: Math.max(...segments.map((s) => s.referenceToMs)) + AROUND_MS,
+    }));
 }
 
 function missOf(candidates: Candidate[], policy: Policy): string | undefined {
@@ -93,7 +123,7 @@ export function unscannable(reason: string, policy: Policy): Verdict {
   return { kind: "unscannable", matches: [], reasons: [reason], policyVersion: policy.version };
 }
 
-function agreementsByReference(judged: Judged, found: Pick<Found, "hits" | "patchHits" | "moments">): Map<string, Agreement[]> {
+function agreementsByReference(judged: Judged, found: Evidence): Map<string, Agreement[]> {
   const agreements = new Map<string, Agreement[]>();
   const add = (id: string, more: Agreement[]) => {
     if (more.length > 0) agreements.set(id, [...(agreements.get(id) ?? []), ...more]);
@@ -108,9 +138,12 @@ function matchOf(
   all: Agreement[],
   judged: Judged,
   policy: Policy,
+  material: KnownMaterial | undefined,
 ): Candidate | undefined {
   if (!reference) return undefined;
-  const [dihedral, agreements] = strongestView(all);
+  const [dihedral, first] = strongestView(all);
+  const closer = material && lookCloser(judged, align(first)[0], dihedral, material, reference.durationMs);
+  const agreements = closer ? [...first, ...closer.agreements] : first;
   const tracks = align(agreements);
   const durations = { submissionMs: judged.durationMs, referenceMs: reference.durationMs };
   const segments = tracks
@@ -120,7 +153,7 @@ function matchOf(
   const bits = surest.flatMap((a) => (a.bits === undefined ? [] : [a.bits]));
   const match = {
     caseId: reference.caseId,
-    algorithm: judged.fingerprints[0].algorithm,
+    algorithm: [...judged.fingerprints, ...judged.patchSets][0].algorithm,
     reference,
     confidence: confidenceOf(surest),
     transform: transformOf(dihedral, tracks[0], agreements),
@@ -137,7 +170,7 @@ function matchOf(
     ),
   };
   const share = Math.max(...agreements.map((a) => a.share));
-  const verdict = judge(match, share, surest, spanMs(segments), judged, policy);
+  const verdict = judge(match, share, surest, spanMs(segments), judged, policy, closer);
   return { ...match, verdict, share };
 }
 
@@ -159,15 +192,24 @@ function judge(
   sharedMs: number,
   judged: Judged,
   policy: Policy,
+  closer: CloserLook | undefined,
 ): "match" | "review" {
   if (match.confidence < policy.matchConfidence) return "review";
   if (judged.kind === "image" || match.reference.kind === "image") return share >= policy.stillShare ? "match" : "review";
   const shortest = Math.min(match.reference.durationMs, judged.durationMs);
   const least = shortest < policy.minSpanMs ? policy.minCoverageOfShort : policy.minCoverage;
-  const most = Math.max(match.coverageOfReference, match.coverageOfSubmission, shareOfMoments(surest, judged)) >= least;
+  const most =
+    Math.max(match.coverageOfReference, match.coverageOfSubmission, shareOfMoments(surest, judged), agreedShare(closer)) >= least;
   const long = surest.length >= policy.minFrames && sharedMs >= policy.minSpanMs;
   return most || long ? "match" : "review";
 }
+
+/** Half seconds that must agree before their share counts. Patches are few: with them it takes more than a second that was only quoted. */
+const LEAST_AGREED = { whole: 2, parts: 4 };
+
+/** Share of the half seconds of the reference that could be compared and agree. */
+const agreedShare = (closer: CloserLook | undefined): number =>
+  closer && closer.agreed >= LEAST_AGREED[closer.whole ? "whole" : "parts"] ? closer.agreed / closer.tried : 0;
 
 /** Share of the submission's moments that agree: a dark or flat video has few that could. */
 function shareOfMoments(surest: Agreement[], { fingerprints, patchSets }: Judged): number {

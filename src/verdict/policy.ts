@@ -28,7 +28,7 @@ export interface Policy {
 }
 
 export const POLICY: Policy = {
-  version: "2026-11-24.1",
+  version: "2026-11-25.1",
   withinBits: 31,
   reviewConfidence: 0.995,
   matchConfidence: 0.9999,

@@ -111,10 +111,24 @@ describe("patches", () => {
     );
   });
 
-  it("are kept of a picture every three seconds, twelve of each", () => {
-    const sets = Array.from({ length: 20 }, (_, i) => ({ ...setOf(bridge, 20), atMs: i * 500, untilMs: i * 500 }));
-    const kept = keptPatchSets(sets, "video");
+  const everyHalfSecond = (pictureAt: (i: number) => Parameters<typeof setOf>[0]) =>
+    Array.from({ length: 24 }, (_, i) => ({ ...setOf(pictureAt(i), 20), atMs: i * 500, untilMs: i * 500 }));
+
+  it("are kept of a picture every three seconds while it changes, eighteen of each", () => {
+    const kept = keptPatchSets(
+      everyHalfSecond((i) => [bridge, bear, teapot][Math.floor(i / 6) % 3]),
+      "video",
+    );
     expect(kept.map((s) => s.atMs)).toEqual([0, 3000, 6000, 9000]);
-    expect(kept[0].hashes).toHaveLength(12 * 16);
+    expect(kept[0].hashes).toHaveLength(18 * 16);
+  });
+
+  it("are kept of a picture every ten seconds while it stays", () => {
+    expect(
+      keptPatchSets(
+        everyHalfSecond(() => bridge),
+        "video",
+      ).map((s) => s.atMs),
+    ).toEqual([0, 10_000]);
   });
 });

@@ -15,8 +15,16 @@ export interface JobOptions {
 
 const AT_ONCE = 2;
 
+/** What {@link buildAttacked} made. */
+export interface Built {
+  known: Media[];
+  attacked: AttackedFile[];
+  /** What could not be made, with the reason: some files do not stand some attacks. */
+  skipped: string[];
+}
+
 /** Makes (or finds in the cache) every attacked file; several at a time. */
-export async function buildAttacked(options: JobOptions): Promise<{ known: Media[]; attacked: AttackedFile[] }> {
+export async function buildAttacked(options: JobOptions): Promise<Built> {
   const { corpus, cacheDir, limit = Number.POSITIVE_INFINITY, onProgress } = options;
   const innocentVideos = pathsOf(corpus.innocent, "video", corpus.known);
   const innocentImages = pathsOf(corpus.innocent, "image", corpus.known);
@@ -24,21 +32,23 @@ export async function buildAttacked(options: JobOptions): Promise<{ known: Media
   const tasks = known.flatMap((media) =>
     selectAttacks(options.attacks)
       .filter((attack) => attack.appliesTo.includes(media.kind))
-      .map(
-        (attack) => () =>
-          makeAttack(attack, media, { cacheDir, second: anotherOf(media, known), innocentVideos, innocentImages }),
-      ),
+      .map((attack) => ({
+        name: `${attack.name} of ${media.name}`,
+        make: () => makeAttack(attack, media, { cacheDir, second: anotherOf(media, known), innocentVideos, innocentImages }),
+      })),
   );
-  const attacked: AttackedFile[] = [];
+  const made: (AttackedFile | undefined)[] = [];
+  const skipped: string[] = [];
   const next = tasks.entries();
   const work = async () => {
-    for (const [index, task] of next) {
-      attacked[index] = await task();
+    for (const [index, { name, make }] of next) {
+      made[index] = await make().catch((error: Error) => void skipped.push(`${name}: ${error.message}`));
       if (index % 100 === 99) onProgress?.(`made ${index + 1} of ${tasks.length} attacked files`);
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
-  return { known, attacked: [...attacked, ...naturalCopies(options, known)] };
+  const attacked = made.filter((file) => file !== undefined);
+  return { known, attacked: [...attacked, ...naturalCopies(options, known)], skipped };
 }
 
 /** The whole job for one detector. */

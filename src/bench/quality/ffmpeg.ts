@@ -109,6 +109,7 @@ async function makeOnce(path: string, unfinished: string, make: (path: string) =
   await mkdir(dirname(path), { recursive: true });
   try {
     await make(unfinished);
+    if (!existsSync(unfinished)) throw new Error("ffmpeg ended well, but made no picture");
     await rename(unfinished, path);
   } finally {
     await rm(unfinished, { force: true });

@@ -17,6 +17,9 @@ export interface HardInnocents {
   innocents: InnocentFile[];
 }
 
+/** A second of a video shorter than this, or an intro before it, is not a detail but most of it. */
+const SHORTEST_QUOTED_MS = 3_000;
+
 /** The corpus's own innocents, drawn ones, and pairs made to be confused. All are files in the cache folder; deterministic. */
 export async function prepareInnocents({ corpus, known, cacheDir, onProgress }: InnocentOptions): Promise<HardInnocents> {
   onProgress?.("making innocents");
@@ -32,13 +35,15 @@ export async function prepareInnocents({ corpus, known, cacheDir, onProgress }: 
   for (const media of whole) innocents.push(...(await variations(cacheDir, media)));
   const [knownVideos, knownImages] = [ofKind(known, "video"), ofKind(known, "image")];
   const [videos, images] = [ofKind(whole, "video"), ofKind(whole, "image")];
+  const quotable = knownVideos.filter((video) => video.durationMs >= SHORTEST_QUOTED_MS);
   for (const [i, video] of videos.entries()) {
-    if (knownVideos.length > 0) confusables.push(await sameSting(cacheDir, knownVideos[i % knownVideos.length], video));
+    if (quotable.length > 0 && video.durationMs >= SHORTEST_QUOTED_MS)
+      confusables.push(await sameSting(cacheDir, quotable[i % quotable.length], video));
   }
   for (const [i, image] of images.entries()) {
     if (knownImages.length > 0) confusables.push(await sameMemeTemplate(cacheDir, knownImages[i % knownImages.length], image));
   }
-  if (videos.length > 0) for (const video of knownVideos) innocents.push(await newsClip(cacheDir, video, videos));
+  if (videos.length > 0) for (const video of quotable) innocents.push(await newsClip(cacheDir, video, videos));
   return { known: confusables.map((c) => c.known), innocents: [...innocents, ...confusables.map((c) => c.innocent)] };
 }
 

@@ -47,7 +47,7 @@ export async function runQualityBench(
 ): Promise<Report & { text: string }> {
   const { split = "all", cache = join(tmpdir(), "reupload-bench"), onProgress } = options;
   const corpus = await loadCorpus(options.corpus ?? FIXTURES, split);
-  const { known, attacked } = await buildAttacked({
+  const { known, attacked, skipped } = await buildAttacked({
     corpus,
     cacheDir: cache,
     attacks: options.attacks,
@@ -78,7 +78,7 @@ export async function runQualityBench(
     }
   }
   const heading = `Detection quality: ${known.length} known, ${attacked.length} attacked files, ${hard.innocents.length} innocent files, split "${split}"`;
-  const report: Report = { heading, scores, mass };
+  const report: Report = { heading, skipped: [...corpus.skipped, ...skipped], scores, mass };
   if (options.out) await writeReport(options.out, report);
   return { ...report, text: textReport(report) };
 }

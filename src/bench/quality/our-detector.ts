@@ -5,9 +5,9 @@ import { byMoment, knownPatches, searchPatches } from "../../fingerprint/patch-h
 import { findFfmpeg } from "../../media/find-ffmpeg.js";
 import { readFrames } from "../../media/frames.js";
 import { probeMedia } from "../../media/probe.js";
-import type { Frame, KnownPatch, MediaKind, Query, Reading, ReferenceSummary } from "../../model.js";
+import type { Frame, KnownMaterial, KnownPatch, MediaKind, Query, Reading, ReferenceSummary } from "../../model.js";
 import { readFingerprints } from "../../read-fingerprints.js";
-import { decide } from "../../verdict/decide.js";
+import { decide, type Region, worthACloserLook } from "../../verdict/decide.js";
 import { POLICY } from "../../verdict/policy.js";
 import type { Detector, DetectorResult, KnownFile } from "./types.js";
 
@@ -98,11 +98,12 @@ async function verdictOn(read: () => Promise<Reading>, references: Registered[])
   const hits = references.flatMap((r) => hitsFromReadingSide(reading, r));
   const parts = await searchPatches(reading.patchSets, async () => references.flatMap((r) => r.patches));
   const summaries = new Map(references.map((r) => [r.summary.id, r.summary]));
-  const verdict = decide(
-    reading,
-    { hits, patchHits: parts, moments: byMoment(references.flatMap((r) => r.patches)), references: summaries },
-    POLICY,
+  const found = { hits, patchHits: parts, moments: byMoment(references.flatMap((r) => r.patches)), references: summaries };
+  const regions = worthACloserLook(reading, { ...found, material: new Map() }, POLICY);
+  const material = new Map(
+    regions.map((region) => [region.referenceId, materialOf(references[Number(region.referenceId)], region)]),
   );
+  const verdict = decide(reading, { ...found, material }, POLICY);
   const matches = verdict.matches.filter((m) => m.verdict === verdict.kind);
   return {
     flagged: verdict.kind,
@@ -116,6 +117,15 @@ async function verdictOn(read: () => Promise<Reading>, references: Registered[])
             `${m.caseId} ${m.verdict} conf ${m.confidence} frames ${m.framesAgreeing} cov ${m.coverageOfReference}/${m.coverageOfSubmission}`,
         )
         .join("; ") || undefined,
+  };
+}
+
+/** As an index gives it: without views. */
+function materialOf({ fingerprints, patches }: Registered, { fromMs, toMs }: Region): KnownMaterial {
+  const inside = ({ atMs, untilMs }: { atMs: number; untilMs: number }) => untilMs >= fromMs && atMs <= toMs;
+  return {
+    fingerprints: fingerprints.filter(inside).map(({ views: _, ...fingerprint }) => fingerprint),
+    patches: patches.filter(inside),
   };
 }
 

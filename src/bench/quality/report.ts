@@ -7,6 +7,8 @@ import { attackTable, figuresTable, groupTable, innocentTable, type Table } from
 
 export interface Report {
   heading: string;
+  /** Files that could not be read or made, with the reason. */
+  skipped: string[];
   scores: Score[];
   mass: MassScore[];
 }
@@ -18,7 +20,9 @@ function tablesOf({ scores, mass }: Report): Table[] {
 
 /** The report as plain text with aligned columns. */
 export function textReport(report: Report): string {
-  return [report.heading, ...tablesOf(report).map((table) => `${table.title}\n\n${aligned(table)}`)].join("\n\n");
+  return [report.heading, ...skippedLine(report), ...tablesOf(report).map((table) => `${table.title}\n\n${aligned(table)}`)].join(
+    "\n\n",
+  );
 }
 
 export function markdownReport(report: Report): string {
@@ -26,8 +30,11 @@ export function markdownReport(report: Report): string {
   const sections = tablesOf(report).map(
     ({ title, head, rows }) => `## ${title}\n\n${[line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n")}`,
   );
-  return `${[`# ${report.heading}`, ...sections].join("\n\n")}\n`;
+  return `${[`# ${report.heading}`, ...skippedLine(report), ...sections].join("\n\n")}\n`;
 }
+
+const skippedLine = ({ skipped }: Report): string[] =>
+  skipped.length > 0 ? [`Left out, ${skipped.length} files: ${skipped.join("; ")}`] : [];
 
 function aligned({ head, rows }: Table): string {
   const widths = head.map((_, column) => Math.max(...[head, ...rows].map((cells) => cells[column].length)));

@@ -7,7 +7,9 @@ function screenshot(share: number): Attack {
     group: "cross",
     appliesTo: ["video"],
     async make(context) {
-      const atMs = context.clipMs * share;
+      // Of a video of a few pictures, the last one begins well before the end.
+      const lastMs = context.clipMs - 1_500 / (context.known.framesPerSecond || 25);
+      const atMs = Math.max(0, Math.min(context.clipMs * share, lastMs));
       return {
         inputs: ["-ss", String(atMs / 1000), "-i", context.known.path],
         filter: `${workingPicture(context)};[v]null[out]`,

@@ -1,0 +1,205 @@
+import { groupBy } from "../fingerprint/group.js";
+import { distance } from "../fingerprint/hash.js";
+import { INVERSE } from "../fingerprint/hits-against.js";
+import { PATCH_UNITS } from "../fingerprint/patches.js";
+import type { Dihedral, Fingerprint, KnownMaterial, KnownPatch, PatchSet, View } from "../model.js";
+import { type Agreement, chanceOfThere, doubtOfBits } from "./agreement.js";
+import type { Track } from "./align.js";
+import { lookAgain, type Placement } from "./second-look.js";
+
+/** What a closer look at all that is known of a reference found. */
+export interface CloserLook {
+  /** Moments at which it agrees that no lookup had found. */
+  agreements: Agreement[];
+  /** For how many half seconds both could be compared where the time line says they must agree, and for how many they do. */
+  tried: number;
+  agreed: number;
+  /** Whether whole pictures were compared, of which there are many, or only patches. */
+  whole: boolean;
+}
+
+/** What is looked at. A past submission's fingerprints have no views; then those of the reference are used. */
+interface Seen {
+  fingerprints: (Fingerprint & { views?: View[] })[];
+  patchSets: PatchSet[];
+}
+
+/** A moment of the reference is compared with the moments of the submission that lie this near to where it should be: half a step of a scan, and a bit. */
+const NEAR_MS = 200;
+
+/** ... and agrees with any that lie this near: half a step of what a reference keeps. */
+const AGREES_WITHIN_MS = 600;
+
+/**
+ * Where the time line says so, whole pictures agree up to this distance. Pictures of one shot a quarter of a second apart lie at 2 to 60
+ * bits when little moves, and up to 100 when much does; those of different videos around 120.
+ */
+const NEAR_BITS = 48;
+
+/** Up to this distance they do not speak against each other: a caption or a logo moves a hash so far, another shot further. */
+const ALIKE_BITS = 72;
+
+/** Doubt left by that, beyond the index's radius. */
+const NEAR_DOUBT = 0.1;
+
+/** Patches agree where the time line and the placement say so when chance would give as many less often than this. */
+const CHANCE_PATCHES = 0.005;
+
+/** With fewer visible patches there is nothing to compare. */
+const LEAST_VISIBLE = 4;
+
+/**
+ * Goes through all moments of a reference that was found at few, and looks whether each is where the time line (and, of parts, the
+ * placement) says. Copies agree at most moments that can be compared; a shared second, intro or logo agrees there and nowhere else.
+ */
+export function lookCloser(seen: Seen, track: Track, dihedral: Dihedral, known: KnownMaterial, referenceMs: number): CloserLook {
+  const placed = track.agreements.filter((a) => a.placement !== undefined);
+  const whole = track.agreements.some((a) => a.bits !== undefined || isUnmoved(a.placement));
+  const moments = groupBy(known.patches, (p) => p.atMs);
+  const looks = [
+    ...(whole ? known.fingerprints.map((f) => lookAtPicture(seen, track, dihedral, f)) : []),
+    ...[...moments.values()].map((patches) => lookAtPatches(seen, track, placed, whole, dihedral, patches)),
+  ].filter((look) => look !== undefined);
+  // What was found already is not found again: its patches agree because the placement was made from them.
+  const before = new Set(track.agreements.map((a) => a.referenceAtMs));
+  const tests = looks.reduce((sum, l) => sum + l.tried.length, 0);
+  const agreements = looks
+    .filter((l) => !before.has(l.referenceAtMs))
+    .flatMap((l) => l.agreements.map((a) => ({ ...a, doubt: Math.min(1, a.doubt * (a.bits === undefined ? tests : 1)) })));
+  const slots = (spans: Span[]) => new Set(spans.flatMap((span) => slotsOf(span, track)));
+  const agreed = slots(looks.flatMap((l) => l.agreed));
+  const tried = slots(looks.flatMap((l) => [...l.tried, ...l.agreed]));
+  for (const slot of whole ? slots(shownInstead(seen, track, known, referenceMs)) : []) tried.add(slot);
+  return { agreements, tried: tried.size, agreed: agreed.size, whole };
+}
+
+/** The share of agreement is counted in slots of this length, on the reference's time line. */
+const SLOT_MS = 500;
+
+/** The slots in which the reference should be where the submission is in `span`. */
+function slotsOf({ atMs, untilMs }: Span, { speed, offsetMs }: Track): number[] {
+  const [from, to] = [atMs, untilMs].map((ms) => Math.floor((speed * ms + offsetMs) / SLOT_MS)).sort((a, b) => a - b);
+  return Array.from({ length: to - from + 1 }, (_, i) => from + i);
+}
+
+/** How far around what was found the reference is looked at. */
+export const AROUND_MS = 60_000;
+
+/** A reference keeps a moment a second, wherever it has something to compare. */
+const KEPT_EVERY_MS = 1_000;
+
+/** PDQ's quality (0-100) of a picture that is not flat in one encoding and just not in another. */
+const SHOWS_SOMETHING = 70;
+
+/** Moments of the submission that show something while the reference, where it should be, is too dark or flat to compare. */
+function shownInstead({ fingerprints }: Seen, track: Track, known: KnownMaterial, referenceMs: number): Span[] {
+  const found = track.agreements.map((a) => a.referenceAtMs);
+  const [first, last] = [Math.max(0, Math.min(...found) - AROUND_MS), Math.min(referenceMs, Math.max(...found) + AROUND_MS)];
+  return fingerprints.filter((f) => {
+    const atMs = (track.speed * (f.atMs + f.untilMs)) / 2 + track.offsetMs;
+    if (f.quality < SHOWS_SOMETHING || atMs < first || atMs > last) return false;
+    return known.fingerprints.every((k) => offLine(f, k, track) > 1.5 * KEPT_EVERY_MS);
+  });
+}
+
+/** One moment of the reference, compared. */
+interface Look {
+  referenceAtMs: number;
+  /** Moments of the submission that it was compared with. */
+  tried: Span[];
+  /** ... and those that are like it. */
+  agreed: Span[];
+  agreements: Agreement[];
+}
+
+type Span = { atMs: number; untilMs: number };
+
+/** How far a moment of the submission lies from where the line says the reference's moment is, in ms of the reference. */
+function offLine(seen: Span, known: Span, { speed, offsetMs }: Track): number {
+  const [from, to] = [seen.atMs, seen.untilMs].map((ms) => speed * ms + offsetMs).sort((a, b) => a - b);
+  return Math.max(0, from - known.untilMs, known.atMs - to);
+}
+
+function lookAtPicture(
+  seen: Seen,
+  track: Track,
+  dihedral: Dihedral,
+  known: KnownMaterial["fingerprints"][number],
+): Look | undefined {
+  const near = seen.fingerprints.filter((f) => offLine(f, known, track) <= AGREES_WITHIN_MS);
+  const agreed: Span[] = [];
+  const agreements: Agreement[] = [];
+  for (const f of near) {
+    const bits = bitsBetween(f, known, dihedral);
+    if (bits === undefined || bits > ALIKE_BITS) continue;
+    agreed.push(f);
+    if (bits > NEAR_BITS) continue;
+    agreements.push({
+      ...{ atMs: f.atMs, untilMs: f.untilMs, referenceAtMs: known.atMs, referenceUntilMs: known.untilMs, dihedral, bits },
+      doubt: Math.min(NEAR_DOUBT, doubtOfBits(bits)),
+      part: f.variant !== "full" || known.variant !== "full",
+      share: 1,
+    });
+  }
+  const tried = near.filter((f) => offLine(f, known, track) <= NEAR_MS);
+  return { referenceAtMs: known.atMs, tried, agreed, agreements };
+}
+
+/** The least distance between a view of one and the other, if either has views. */
+function bitsBetween(
+  f: Fingerprint & { views?: View[] },
+  known: Fingerprint & { views?: View[] },
+  dihedral: Dihedral,
+): number | undefined {
+  if (f.algorithm !== known.algorithm) return undefined;
+  const views = f.views?.filter((v) => v.dihedral === dihedral) ?? [];
+  if (views.length > 0) return Math.min(...views.map((v) => distance(v.pdq, known.pdq)));
+  const inverse = INVERSE[dihedral] ?? dihedral;
+  const theirs = known.views?.filter((v) => v.dihedral === inverse) ?? [];
+  return theirs.length > 0 ? Math.min(...theirs.map((v) => distance(v.pdq, f.pdq))) : undefined;
+}
+
+const MIRRORED: Partial<Record<Dihedral, boolean>> = { original: false, flipy: true };
+
+function lookAtPatches(
+  seen: Seen,
+  track: Track,
+  placed: Agreement[],
+  whole: boolean,
+  dihedral: Dihedral,
+  patches: KnownPatch[],
+): Look | undefined {
+  const mirrored = MIRRORED[dihedral];
+  if (mirrored === undefined) return undefined;
+  const [{ atMs: referenceAtMs, untilMs: referenceUntilMs }] = patches;
+  const near = seen.patchSets.filter((set) => offLine(set, patches[0], track) <= AGREES_WITHIN_MS);
+  const agreements: Agreement[] = [];
+  const tried: Span[] = [];
+  for (const set of near) {
+    const placement = nearestPlacement(placed, set) ?? (whole ? { x: 0, y: 0, size: 1, mirrored } : undefined);
+    if (!placement) continue;
+    const look = lookAgain(placement, patches, set);
+    if (look.visible < LEAST_VISIBLE) continue;
+    if (offLine(set, patches[0], track) <= NEAR_MS) tried.push(set);
+    const chance = chanceOfThere(look.kinds, look.visible);
+    if (chance > CHANCE_PATCHES) continue;
+    agreements.push({
+      ...{ atMs: set.atMs, untilMs: set.untilMs, referenceAtMs, referenceUntilMs, dihedral, placement },
+      ...{ doubt: chance, part: true, share: look.there / look.visible },
+    });
+  }
+  return { referenceAtMs, tried, agreed: agreements, agreements };
+}
+
+/** Whether a placement says that the known picture is where it was, as large as it was. */
+const isUnmoved = (placement: Placement | undefined): boolean =>
+  placement !== undefined &&
+  Math.abs(placement.size - 1) < 0.05 &&
+  Math.max(Math.abs(placement.x), Math.abs(placement.y)) < 0.04 * PATCH_UNITS;
+
+/** The placement found at the moment nearest to the set's: an inset may move. */
+function nearestPlacement(placed: Agreement[], { atMs }: PatchSet): Placement | undefined {
+  let best: Agreement | undefined;
+  for (const a of placed) if (!best || Math.abs(a.atMs - atMs) < Math.abs(best.atMs - atMs)) best = a;
+  return best?.placement;
+}
