@@ -59,8 +59,12 @@ const MOST_GAP_STEPS = 3;
 const PATCHES_PER_PICTURE = 48;
 const PATCHES_PER_IMAGE = 96;
 
-/** Patches are taken less often than fingerprints, finding them costs ten times as much: once a second, twice where much moves. */
+/**
+ * Patches are taken less often than fingerprints, finding them costs ten times as much: once a second, or twice where much moves and
+ * there are few yet. Short clips have few moments, and miss one in thirty altered copies without the second; long ones miss nothing.
+ */
 const PATCH_STEP_MS = { still: 900, moving: 400 };
+const FEW_PATCH_SETS = 30;
 
 /** A picture that differs by so many bits from the one before has moved. */
 const MOVED_BITS = 40;
@@ -69,7 +73,7 @@ const MOVED_BITS = 40;
 const LONGEST_PATCHES_MS = 10_000;
 
 /** A fingerprint whose views are computed only if thinning keeps it. */
-type Pending = Fingerprint & { viewsOf(kind: MediaKind): View[] };
+type Pending = Fingerprint & { viewsOf(): View[] };
 
 type Thinning = Pick<ThinOptions, "withinBits" | "shortestMs">;
 
@@ -125,11 +129,11 @@ async function readFrames(frames: AsyncIterable<Frame>, kind: MediaKind, thinnin
   const thinner = createThinner<Pending>(thinning);
   const patches = createPatchReader(kind, thinning.withinBits);
   const fingerprints: Query[] = [];
-  const keep = ({ viewsOf, ...fingerprint }: Pending) => fingerprints.push({ ...fingerprint, views: viewsOf(kind) });
+  const keep = ({ viewsOf, ...fingerprint }: Pending) => fingerprints.push({ ...fingerprint, views: viewsOf() });
   const read = { framesRead: 0, framesUnusable: 0, lastAtMs: 0, longestGapMs: 0, hashMs: 0 };
   for await (const frame of frames) {
     const fromMs = performance.now();
-    const { whole, inside, picture } = readingsOf(frame);
+    const { whole, inside, picture } = readingsOf(frame, kind);
     const usable = [whole, ...(inside ? [inside] : [])].filter((reading) => reading.usable);
     for (const { fingerprint, views } of usable) thinner.push({ ...fingerprint, viewsOf: views }).forEach(keep);
     const innermost = inside ?? whole;
@@ -162,7 +166,8 @@ function createPatchReader(kind: MediaKind, withinBits: number) {
           last.untilMs = picture.atMs;
           return;
         }
-        if (picture.atMs - last.untilMs < (bits >= MOVED_BITS ? PATCH_STEP_MS.moving : PATCH_STEP_MS.still)) return;
+        const isMoving = bits >= MOVED_BITS && sets.length < FEW_PATCH_SETS;
+        if (picture.atMs - last.untilMs < PATCH_STEP_MS[isMoving ? "moving" : "still"]) return;
       }
       lastPdq = pdq;
       const count = kind === "image" ? PATCHES_PER_IMAGE : PATCHES_PER_PICTURE;
@@ -175,12 +180,12 @@ function createPatchReader(kind: MediaKind, withinBits: number) {
  * The frame as it is and, where it has borders, the picture inside them; each only if it has enough detail. Patches are taken
  * inside the borders: the edges of bars look alike in all videos.
  */
-function readingsOf(frame: Frame): { whole: FrameReading; inside?: FrameReading; picture: Frame } {
+function readingsOf(frame: Frame, kind: MediaKind): { whole: FrameReading; inside?: FrameReading; picture: Frame } {
   const borders = insideBorders(frame);
-  const whole = fingerprintFrame(frame);
+  const whole = fingerprintFrame(frame, "full", kind);
   if (!borders) return { whole, picture: frame };
   const picture = cropFrame(frame, borders);
-  return { whole, inside: fingerprintFrame(picture, "inside borders"), picture };
+  return { whole, inside: fingerprintFrame(picture, "inside borders", kind), picture };
 }
 
 /** Hashes that were made elsewhere. Their mirrored and turned views can only be estimated. */

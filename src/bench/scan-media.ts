@@ -2,8 +2,12 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { runPlainFfmpeg } from "./run-ffmpeg.js";
 
-const CLIPS = ["friday.mp4", "flower.webm", "doorknob-hd-no-bar.mp4", "rabbit320.webm", "stream-of-water.mp4"].map((name) =>
-  fileURLToPath(new URL(`../../fixtures/videos/${name}`, import.meta.url)),
+/** A file that comes with the program. */
+export const fixture = (folder: "images" | "videos", name: string): string =>
+  fileURLToPath(new URL(`../../fixtures/${folder}/${name}`, import.meta.url));
+
+export const CLIPS = ["friday.mp4", "flower.webm", "doorknob-hd-no-bar.mp4", "rabbit320.webm", "stream-of-water.mp4"].map(
+  (name) => fixture("videos", name),
 );
 
 /** The clips one after the other last 26 s. */

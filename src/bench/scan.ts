@@ -10,6 +10,7 @@ import { type Cost, measured, type Spread, spreadOf } from "./measure.js";
 import { type PeakMemory, peakMemoryOf } from "./peak-memory.js";
 import { runPlainFfmpeg } from "./run-ffmpeg.js";
 import { makeLong, makeMinute } from "./scan-media.js";
+import { benchThroughput, MOST_OVERHEAD, type ThroughputReport } from "./throughput.js";
 
 export interface ScanBenchOptions {
   /** Empty: a minute of 720p that is made from the fixtures. */
@@ -17,7 +18,11 @@ export interface ScanBenchOptions {
   runs: number;
   /** Length of the video that memory is measured on; 0 leaves that out. */
   longHours: number;
-  /** The command line that is `reupload` here: its memory is measured on `check`. */
+  /** Numbers of worker processes that a stream of submissions is scanned with; empty leaves that out. */
+  workers: number[];
+  /** Submissions in that stream. */
+  submissions: number;
+  /** The command line that is `reupload` here: its memory is measured on `check`, its throughput on `start`. */
   reupload: string[];
   /** Told what goes on. */
   onStep?: (text: string) => void;
@@ -52,7 +57,7 @@ export interface Floor {
   name: string;
   limit: number;
   measured: number;
-  unit: "times" | "MB";
+  unit: "times" | "MB" | "%";
   passed: boolean;
 }
 
@@ -64,6 +69,7 @@ export interface ScanBenchReport {
   runs: number;
   files: FileResult[];
   memory?: PeakMemory & { hours: number };
+  throughput?: ThroughputReport;
   floors: Floor[];
 }
 
@@ -77,7 +83,10 @@ const DECODER_THREADS = 1;
 type Check = { reading: Reading; verdict: VerdictKind; stagesMs: Record<Stage, number> };
 type Round = { check: Check; costs: Record<Contestant, Cost> };
 
-/** Measures checks against ffmpeg on the same files, side by side, and the memory of a check of a long video. Records nothing. */
+/**
+ * Measures checks against ffmpeg on the same files, side by side, the memory of a check of a long video, and the throughput of the whole
+ * worker, in a database of its own. Records nothing in the app's.
+ */
 export async function benchScan(app: App, options: ScanBenchOptions, signal: AbortSignal): Promise<ScanBenchReport> {
   const folder = await mkdtemp(join(app.config.mediaTmpDir, "reupload-bench-"));
   try {
@@ -97,6 +106,7 @@ export async function benchScan(app: App, options: ScanBenchOptions, signal: Abo
       step("checking the long video");
       memory = { hours: options.longHours, ...(await peakMemoryOf([...options.reupload, "check", long], signal)) };
     }
+    const throughput = options.workers.length > 0 ? await benchThroughput(app, options, signal) : undefined;
     return {
       cores: availableParallelism(),
       node: process.version,
@@ -105,7 +115,8 @@ export async function benchScan(app: App, options: ScanBenchOptions, signal: Abo
       runs: options.runs,
       files: results,
       memory,
-      floors: floorsOf(results, memory),
+      throughput,
+      floors: [...floorsOf(results, memory), ...overheadFloors(throughput)],
     };
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -197,4 +208,14 @@ function floorsOf(files: FileResult[], memory: ScanBenchReport["memory"]): Floor
   const megabytes = (memory.processBytes + memory.largestChildBytes) / 1e6;
   const name = `memory of check and ffmpeg on ${memory.hours} h of video`;
   return [...floors, { name, limit: MOST_MEGABYTES, measured: megabytes, unit: "MB", passed: megabytes <= MOST_MEGABYTES }];
+}
+
+function overheadFloors(throughput: ThroughputReport | undefined): Floor[] {
+  return (throughput?.runs ?? []).map(({ workers, overhead }) => ({
+    name: `processor time that is not decoding, ${workers} worker ${workers === 1 ? "process" : "processes"}`,
+    limit: 100 * MOST_OVERHEAD,
+    measured: 100 * overhead,
+    unit: "%",
+    passed: overhead <= MOST_OVERHEAD,
+  }));
 }

@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { benchIndexCommand } from "./bench-index.js";
+import { benchLoadCommand } from "./bench-load.js";
 import { benchQualityCommand } from "./bench-quality.js";
 import { benchScanCommand } from "./bench-scan.js";
 
@@ -8,4 +9,5 @@ export const benchCommand = (): Command =>
     .description("measure this program on this machine")
     .addCommand(benchQualityCommand())
     .addCommand(benchIndexCommand())
-    .addCommand(benchScanCommand());
+    .addCommand(benchScanCommand())
+    .addCommand(benchLoadCommand());

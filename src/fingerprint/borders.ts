@@ -85,10 +85,10 @@ const counts = new Uint32Array(256);
 /** From the darkest to the brightest hundredth of the picture. */
 function rangeOf({ luma }: Frame): number {
   counts.fill(0);
-  for (const value of luma) counts[value]++;
+  for (let i = 0; i < luma.length; i += 2) counts[luma[i]]++;
   const level = (share: number): number => {
     let at = 0;
-    for (let seen = counts[0]; seen <= share * luma.length && at < 255; seen += counts[at]) at++;
+    for (let seen = counts[0]; 2 * seen <= share * luma.length && at < 255; seen += counts[at]) at++;
     return at;
   };
   return level(0.99) - level(0.01);

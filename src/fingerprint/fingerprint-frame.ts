@@ -21,19 +21,25 @@ export type FrameReading = Usability & {
   /** PDQ's 16x16 transform. */
   dct: Float32Array;
   /** PDQ (and, of a still, blockhash) of the frame through all eight symmetries, and of its negative. */
-  views(kind: MediaKind): View[];
+  views(): View[];
 };
 
+/** What a frame of a video has in place of a blockhash, which says nothing between videos and costs a third of a fingerprint. */
+const NO_BLOCKHASH = new Uint8Array(0);
+
 /** The fingerprint of one frame (or of a part of it, named by `variant`), standing for the moment `atMs` alone. */
-export function fingerprintFrame(frame: Frame, variant = "full"): FrameReading {
+export function fingerprintFrame(frame: Frame, variant = "full", kind: MediaKind = "image"): FrameReading {
   const { atMs, luma, width, height } = frame;
   const { blockhash, picture } = blockhashViews(luma, width, height);
   const { dct, hash, quality } = pdqOf(picture, 64, 64);
   return {
     ...usability(frame, quality, picture),
-    fingerprint: { algorithm: ALGORITHM, variant, atMs, untilMs: atMs, pdq: hash, blockhash: blockhash("original"), quality },
+    fingerprint: {
+      ...{ algorithm: ALGORITHM, variant, atMs, untilMs: atMs, pdq: hash, quality },
+      blockhash: kind === "image" ? blockhash("original") : NO_BLOCKHASH,
+    },
     dct,
-    views(kind) {
+    views() {
       const hashes = dihedralHashes(dct);
       return withInverted(
         DIHEDRALS.map((dihedral) => ({

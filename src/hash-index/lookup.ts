@@ -1,6 +1,7 @@
 import { distance, hashToHex } from "../fingerprint/hash.js";
 import type { Dihedral, Found, Hash, Hit, Query, ReferenceSummary, View } from "../model.js";
 import type { Db } from "../platform/database.js";
+import { nextBandOf, passing, wordsOfNext } from "./posting-rows.js";
 
 /** The largest radius for which {@link lookup} is exact: the ring filter's bounds are those of 31 bits in 16 bands. */
 export const MAX_WITHIN_BITS = 31;
@@ -10,14 +11,6 @@ const BATCH = 512;
 
 /** A band may differ by no bit or by one: 17 masks. */
 const MASKS = [0, ...Array.from({ length: 16 }, (_, bit) => 1 << bit)];
-
-const bitsSet = (value: number): number => value.toString(2).replaceAll("0", "").length;
-
-/**
- * The number of bits set in each signed 16-bit value, as an array that begins at -32768: looking it up is faster in SQL than counting, and
- * the fewer steps a posting takes the better, as ten million hashes make 60,000 postings a lookup.
- */
-const BITS_OF_16 = `[-32768:32767]={${Array.from({ length: 65_536 }, (_, i) => bitsSet((i + 32_768) & 0xffff))}}`;
 
 interface Row {
   q: number;
@@ -30,7 +23,8 @@ interface Row {
 }
 
 /**
- * Every active reference fingerprint within `withinBits` of any view of any query, exactly (no approximation).
+ * Every active reference fingerprint within `withinBits` of any view of any query, exactly (no approximation): what has postings by them, and
+ * what is too young to have any by comparing (see `pack.ts`).
  *
  * Multi-index hashing over 16 bands of 16 bits (Norouzi, Punjani, Fleet, "Fast Search in Hamming Space with
  * Multi-Index Hashing", CVPR 2012), with the pigeonring filter (Qin, Xiao, "Pigeonring", VLDB 2018): of 31 differing
@@ -45,10 +39,10 @@ export async function lookup(
   withinBits: number,
 ): Promise<Omit<Found, "patchHits" | "moments">> {
   if (withinBits > MAX_WITHIN_BITS) throw new RangeError(`lookup is exact up to ${MAX_WITHIN_BITS} bits, not ${withinBits}`);
-  const seenSeq = await newestChange(db);
+  const { seenSeq, postedUntil } = await stateOf(db);
   const hits: Hit[] = [];
   for (const batch of batches(queries, algorithm)) {
-    for (const row of await near(db, batch, algorithm, withinBits)) hits.push(hitOf(row, batch[row.q]));
+    for (const row of await near(db, batch, { algorithm, withinBits, postedUntil })) hits.push(hitOf(row, batch[row.q]));
   }
   return { hits, references: await summaries(db, [...new Set(hits.map((h) => h.referenceId))]), seenSeq };
 }
@@ -74,35 +68,72 @@ export async function newestChange(db: Db): Promise<string> {
   return rows[0].seq;
 }
 
-async function near(db: Db, views: { pdq: Hash }[], algorithm: string, withinBits: number): Promise<Row[]> {
+/** What has postings may be more a moment later, when `near` asks; then some of it is found by comparing instead. */
+async function stateOf(db: Db): Promise<{ seenSeq: string; postedUntil: string }> {
+  const { rows } = await db.query<{ seenSeq: string; postedUntil: string }>(
+    `select (select coalesce(max(seq), 0)::text from reference_change) as "seenSeq",
+            (select fingerprint_id::text from posted_until) as "postedUntil"`,
+  );
+  return rows[0];
+}
+
+/**
+ * Probes are made in order of their keys, and candidates in order of their ids, so that neighbours on disk are read together. `lateral` and
+ * `offset 0` keep the planner, which cannot know how many rows such expressions give, from reading whole tables.
+ */
+async function near(
+  db: Db,
+  views: { pdq: Hash }[],
+  { algorithm, withinBits, postedUntil }: { algorithm: string; withinBits: number; postedUntil: string },
+): Promise<Row[]> {
   const { rows } = await db.query<Row>(
     `with query as materialized (
        select (ordinality - 1)::int as q, ('x' || hex)::bit(256) as hash
        from unnest($1::text[]) with ordinality as t (hex, ordinality)
      ), band as materialized (
-       select q, b, substring(hash from 1 + 16 * b for 16)::int as value,
-              ((substring(hash || hash from 17 + 16 * b for 16)::int + 32768) & 65535) - 32768 as next
+       select q, b, substring(hash from 1 + 16 * b for 16)::int as value, ${nextBandOf("hash")} as next
        from query, generate_series(0, 15) as b
-     ), probe as materialized (
-       select q, b * 65536 + (value # mask) as key, next, 3 - (mask <> 0)::int as most
-       from band, unnest($2::int[]) as mask
-     ), opened as (
-       select p.q, p.next, p.most, unnest(i.postings) as posting
+     ), probe as (
+       select q, key, next, most, ${wordsOfNext}
+       from (
+         select (packed >> 33)::int as key, (packed >> 17 & 65535)::int as next, 2 + (packed >> 16 & 1)::int as most, (packed & 65535)::int as q
+         from (
+           select ((b * 65536 + (value # mask))::bigint << 33) | (next::bigint << 17) | ((mask = 0)::int << 16) | q as packed
+           from band, unnest($2::int[]) as mask
+           order by packed offset 0
+         ) sorted offset 0
+       ) probed offset 0
+     ), passed as (
+       select p.q, i.fingerprint_id, i.others, i.passing, generate_series(0, 56, 8) as byte
        from probe p
-       join reference_posting i on i.key = p.key
-     ), candidate as materialized (
-       select distinct q, posting & 281474976710655 as fingerprint_id
-       from opened
-       where ($5::int2[])[(posting >> 48)::int # next] <= most
+       cross join lateral (${passing}) i
+       where i.passing <> 0 offset 0
+     ), passed_byte as (
+       select q, fingerprint_id, others, passing, byte + generate_series(0, 7) as bit
+       from passed where (passing >> byte) & 255 <> 0 offset 0
+     ), candidate as (
+       select distinct fingerprint_id + case when others is null then 0 else others[bit + 1] end as id, q
+       from passed_byte where (passing >> bit) & 1 = 1
+       order by id
+     ), young as materialized (
+       select id, reference_id, algorithm, variant, at_ms, until_ms, pdq, blockhash from reference_fingerprint where id > $5
+     ), found as (
+       select c.q, f.*
+       from (select c.id, c.q, query.hash from candidate c join query on query.q = c.q where c.id <= $5 offset 0) c
+       cross join lateral (
+         select f.reference_id, f.algorithm, f.variant, f.at_ms, f.until_ms, f.blockhash, bit_count(f.pdq # c.hash)::int as pdq_distance
+         from reference_fingerprint f where f.id = c.id offset 0
+       ) f
+       union all
+       select q, reference_id, algorithm, variant, at_ms, until_ms, blockhash, bit_count(pdq # hash)::int
+       from young, query
+       where bit_count(pdq # hash) <= $4
      )
-     select c.q, f.reference_id, f.variant, f.at_ms, f.until_ms, f.blockhash,
-            bit_count(f.pdq # query.hash)::int as pdq_distance
-     from candidate c
-     join query on query.q = c.q
-     join reference_fingerprint f on f.id = c.fingerprint_id
-     join reference r on r.id = f.reference_id
-     where f.algorithm = $3 and r.retired_at is null and bit_count(f.pdq # query.hash) <= $4`,
-    [views.map((v) => hashToHex(v.pdq)), MASKS, algorithm, withinBits, BITS_OF_16],
+     select q, reference_id, variant, at_ms, until_ms, blockhash, pdq_distance
+     from found f
+     where pdq_distance <= $4 and f.algorithm = $3
+       and exists (select from reference r where r.id = f.reference_id and r.retired_at is null)`,
+    [views.map((v) => hashToHex(v.pdq)), MASKS, algorithm, withinBits, postedUntil],
   );
   return rows;
 }

@@ -1,13 +1,12 @@
-import type { Db } from "../platform/database.js";
+import type { Pool } from "pg";
+import { type Db, transaction } from "../platform/database.js";
+import { bitColumns, eachBit, keyOf, nextBandOf, POSTINGS_A_ROW } from "./posting-rows.js";
 
 /** Keys of reference_posting: 16 bands of 65,536 values. */
 const KEYS = 16 * 65_536;
 
-/** A row of so many postings is left alone, and a packed row has at most twice as many: 1.6 kB, so it stays within its page. */
-const FULL = 100;
-
-/** So many rows that are not full make a key worth packing. */
-const CROWDED = 8;
+/** So many rows of one posting make a key worth packing. */
+const CROWDED = 4;
 
 /** Keys packed in one statement: well below a second's work at 10 million fingerprints. */
 const KEYS_AT_ONCE = 2_048;
@@ -15,39 +14,88 @@ const KEYS_AT_ONCE = 2_048;
 /** Keys looked at in one call of {@link packSome}: all of them in 16 calls. */
 const KEYS_A_CALL = KEYS / 16;
 
+/** Fingerprints whose postings are written in one transaction. */
+const POSTED_AT_ONCE = 2_000;
+
+/** So many fingerprints without postings are left to the next {@link packSome}: comparing with them takes a lookup half a millisecond. */
+const MOST_YOUNG = 4_000;
+
 let nextKey = 0;
 
-/** Packs the next sixteenth of the keys: to be called now and then by some process. Lookups and inserts go on meanwhile. */
-export async function packSome(db: Db): Promise<void> {
+/** Writes the postings that are waited for, and packs the next sixteenth of the keys: to be called now and then by some process. */
+export async function packSome(pool: Pool): Promise<void> {
+  await postYoung(pool);
   const from = nextKey;
   nextKey = (nextKey + KEYS_A_CALL) % KEYS;
-  for (let key = from; key < from + KEYS_A_CALL; key += KEYS_AT_ONCE) await packKeys(db, key, key + KEYS_AT_ONCE);
+  for (let key = from; key < from + KEYS_A_CALL; key += KEYS_AT_ONCE) await packKeys(pool, key, key + KEYS_AT_ONCE);
+}
+
+/** Writes the postings of all fingerprints that have none. */
+export async function postYoung(pool: Pool): Promise<void> {
+  while ((await transaction(pool, postSome)) === POSTED_AT_ONCE);
+}
+
+/** Leaves no more than {@link MOST_YOUNG} fingerprints without postings, unless another process writes some at this moment. */
+export async function postWhenCrowded(pool: Pool): Promise<void> {
+  const { rows } = await pool.query<{ young: string }>(
+    "select coalesce((select max(id) from reference_fingerprint), 0) - fingerprint_id as young from posted_until",
+  );
+  if (Number(rows[0].young) > MOST_YOUNG) await postYoung(pool);
 }
 
 /**
- * Puts the postings of crowded keys, from `fromKey` until before `untilKey`, into few rows, and leaves out those whose fingerprints are gone
- * or retired. One statement, so a lookup sees the postings before or after; of two that pack at once the second finds nothing to do.
+ * Ids grow in the order of commits (see the lock in the migration), so nothing with a lower id can appear after those that are seen
+ * here. The row's lock lets one process at a time do this; the others leave it to that one.
+ */
+async function postSome(tx: Db): Promise<number> {
+  const { rows } = await tx.query<{ until: string }>("select fingerprint_id as until from posted_until for update skip locked");
+  if (rows.length === 0) return 0;
+  const posted = await tx.query<{ n: number }>(
+    `with young as materialized (
+       select id, pdq from reference_fingerprint where id > $1 order by id limit $2
+     ), posting as (
+       insert into reference_posting (fingerprint_id, key, next)
+       select id, ${keyOf("pdq")} as key, ${nextBandOf("pdq")} from young, generate_series(0, 15) as b order by key
+     ), moved as (
+       update posted_until set fingerprint_id = (select max(id) from young) where exists (select from young)
+     )
+     select count(*)::int as n from young`,
+    [rows[0].until, POSTED_AT_ONCE],
+  );
+  return posted.rows[0].n;
+}
+
+/**
+ * Puts the postings of crowded keys, from `fromKey` until before `untilKey`, into packed rows, and leaves out those whose fingerprints are
+ * gone or retired. One statement, so a lookup sees the postings before or after; of two that pack at once the second finds nothing to do.
+ * Ids in one row differ by less than 2^31.
  */
 export async function packKeys(db: Db, fromKey: number, untilKey: number): Promise<void> {
   await db.query(
     `with crowded as (
        select key from reference_posting
-       where key >= $1 and key < $2 and cardinality(postings) < $3
-       group by key having count(*) >= $4
+       where key >= $1 and key < $2 and next is not null
+       group by key having count(*) >= $3
      ), gone as (
        delete from reference_posting p using crowded c
-       where p.key = c.key and cardinality(p.postings) < $3
-       returning p.key, p.postings
+       where p.key = c.key and (p.next is not null or cardinality(p.others) < $4)
+       returning p.key, p.fingerprint_id, p.others
      ), posting as (
-       select g.key, posting, (row_number() over (partition by g.key order by posting) - 1) / (2 * $3) as part
-       from gone g, unnest(g.postings) as posting
-       where exists (
-         select from reference_fingerprint f join reference r on r.id = f.reference_id
-         where f.id = posting & 281474976710655 and r.retired_at is null
-       )
+       select key, fingerprint_id + unnest(coalesce(others, '{0}')) as id from gone
+     ), active as (
+       select p.key, f.id, ${nextBandOf("f.pdq")} as next,
+              row_number() over (partition by p.key, f.id >> 31 order by f.id) - 1 as place
+       from posting p
+       cross join lateral (select p.key / 65536 as b) band
+       join reference_fingerprint f on f.id = p.id
+       join reference r on r.id = f.reference_id
+       where r.retired_at is null
      )
-     insert into reference_posting (key, postings)
-     select key, array_agg(posting) from posting group by key, part`,
-    [fromKey, untilKey, FULL, CROWDED],
+     insert into reference_posting (fingerprint_id, key, others, ${bitColumns})
+     select min(id), key, array_agg((id - first)::int order by place),
+            ${eachBit((bit) => `bit_or(((next >> ${bit}) & 1)::bigint << (place % $4)::int)`)}
+     from (select *, min(id) over (partition by key, id >> 31, place / $4) as first from active) numbered
+     group by key, id >> 31, place / $4`,
+    [fromKey, untilKey, CROWDED, POSTINGS_A_ROW],
   );
 }

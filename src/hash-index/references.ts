@@ -6,6 +6,7 @@ import { keptPatchSets } from "../fingerprint/kept.js";
 import { DIHEDRALS, type MediaKind, type NewReference, type Query, type Reading, type Registered } from "../model.js";
 import { type Db, transaction } from "../platform/database.js";
 import { changeIndex } from "./lock.js";
+import { postWhenCrowded } from "./pack.js";
 import { insertPatches } from "./patches.js";
 
 export interface ListedReference {
@@ -21,7 +22,8 @@ export interface ListedReference {
 }
 
 /**
- * Adds a reading to a case's known material, creating the case when it is new. Visible to every lookup at commit.
+ * Adds a reading to a case's known material, creating the case when it is new. Visible to every lookup at commit. Its postings are written
+ * later, by `packSome`; only when too many wait, as without a running service, does whoever adds write them, after the commit.
  * The same file again in the same case gives the reference it already is.
  */
 export async function addReference(
@@ -30,6 +32,12 @@ export async function addReference(
   reading: Reading,
   algorithm: string,
 ): Promise<Registered> {
+  const registered = await insertReference(pool, reference, reading, algorithm);
+  await postWhenCrowded(pool);
+  return registered;
+}
+
+function insertReference(pool: Pool, reference: NewReference, reading: Reading, algorithm: string): Promise<Registered> {
   return transaction(pool, async (tx) => {
     await changeIndex(tx);
     await tx.query(`insert into "case" (id) values ($1) on conflict do nothing`, [reference.caseId]);
@@ -71,17 +79,10 @@ const viewsOf = (fingerprints: Query[]): Buffer =>
 
 async function insertFingerprints(tx: Db, referenceId: string, fingerprints: Query[], kind: MediaKind): Promise<void> {
   await tx.query(
-    `with added as (
-       insert into reference_fingerprint (reference_id, algorithm, variant, at_ms, until_ms, quality, pdq, blockhash)
-       select $1, algorithm, variant, at_ms, until_ms, quality, ('x' || pdq)::bit(256), decode(blockhash, 'hex')
-       from unnest($2::text[], $3::text[], $4::int[], $5::int[], $6::int[], $7::text[], $8::text[])
-         as t (algorithm, variant, at_ms, until_ms, quality, pdq, blockhash)
-       returning id, pdq
-     )
-     insert into reference_posting (key, postings)
-     select b * 65536 + substring(pdq from 1 + 16 * b for 16)::int,
-            array[(substring(pdq || pdq from 17 + 16 * b for 16)::int::bigint << 48) | id]
-     from added, generate_series(0, 15) as b`,
+    `insert into reference_fingerprint (reference_id, algorithm, variant, at_ms, until_ms, quality, pdq, blockhash)
+     select $1, algorithm, variant, at_ms, until_ms, quality, ('x' || pdq)::bit(256), decode(blockhash, 'hex')
+     from unnest($2::text[], $3::text[], $4::int[], $5::int[], $6::int[], $7::text[], $8::text[])
+       as t (algorithm, variant, at_ms, until_ms, quality, pdq, blockhash)`,
     [
       referenceId,
       fingerprints.map((f) => f.algorithm),

@@ -142,7 +142,8 @@ function fit(agreements: Agreement[], line: { speed: number; offsetMs: number })
   const points = agreements
     .filter((a) => a.untilMs - a.atMs <= 2 * TOLERANCE_MS)
     .map((a) => ({ x: (a.atMs + a.untilMs) / 2, y: (a.referenceAtMs + a.referenceUntilMs) / 2 }));
-  if (points.length < 3) return line;
+  if (points.length === 0) return line;
+  if (points.length < 3) return { ...line, offsetMs: mean(points.map((p) => p.y - line.speed * p.x)) };
   const mx = mean(points.map((p) => p.x));
   const my = mean(points.map((p) => p.y));
   const sxx = mean(points.map((p) => (p.x - mx) ** 2));

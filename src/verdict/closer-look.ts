@@ -46,7 +46,7 @@ const NEAR_DOUBT = 0.1;
 const CHANCE_PATCHES = 0.005;
 
 /** With fewer visible patches there is nothing to compare. */
-const LEAST_VISIBLE = 4;
+const LEAST_VISIBLE = 3;
 
 /**
  * Goes through all moments of a reference that was found at few, and looks whether each is where the time line (and, of parts, the

@@ -76,6 +76,9 @@ const candidatesOf = (judged: Judged, found: Evidence, policy: Policy): Candidat
 /** At most so many references are looked at more closely. */
 const CLOSER_LOOKS = 16;
 
+/** A match with a video that rests on fewer moments than this is looked at too: it may be no more than a quoted second. */
+const SURE_MOMENTS = 4;
+
 /** Which part of a reference deserves a closer look, in ms of its time line. */
 export interface Region {
   referenceId: string;
@@ -89,7 +92,7 @@ export interface Region {
  */
 export function worthACloserLook(judged: Judged, found: Evidence, policy: Policy): Region[] {
   return candidatesOf(judged, found, policy)
-    .filter((c) => c.verdict === "review")
+    .filter((c) => c.verdict === "review" || (c.framesAgreeing < SURE_MOMENTS && c.reference.kind === "video"))
     .sort((a, b) => b.confidence - a.confidence)
     .slice(0, CLOSER_LOOKS)
     .map(({ reference, segments }) => ({
@@ -198,8 +201,8 @@ function judge(
   if (judged.kind === "image" || match.reference.kind === "image") return share >= policy.stillShare ? "match" : "review";
   const shortest = Math.min(match.reference.durationMs, judged.durationMs);
   const least = shortest < policy.minSpanMs ? policy.minCoverageOfShort : policy.minCoverage;
-  const most =
-    Math.max(match.coverageOfReference, match.coverageOfSubmission, shareOfMoments(surest, judged), agreedShare(closer)) >= least;
+  const claimed = Math.max(match.coverageOfReference, match.coverageOfSubmission, shareOfMoments(surest, judged));
+  const most = agreedShare(closer) >= least || (claimed >= least && !isQuotation(surest, closer));
   const long = surest.length >= policy.minFrames && sharedMs >= policy.minSpanMs;
   return most || long ? "match" : "review";
 }
@@ -210,6 +213,18 @@ const LEAST_AGREED = { whole: 2, parts: 4 };
 /** Share of the half seconds of the reference that could be compared and agree. */
 const agreedShare = (closer: CloserLook | undefined): number =>
   closer && closer.agreed >= LEAST_AGREED[closer.whole ? "whole" : "parts"] ? closer.agreed / closer.tried : 0;
+
+/**
+ * All that agrees lies within this on both time lines, and of so many half seconds compared only a smaller share agrees: then the rest is
+ * something else, whatever the span seems to cover.
+ */
+const QUOTED = { withinMs: 1_500, leastTried: 4, share: 0.4 };
+
+function isQuotation(surest: Agreement[], closer: CloserLook | undefined): boolean {
+  if (!closer || closer.tried < QUOTED.leastTried || closer.agreed >= QUOTED.share * closer.tried) return false;
+  const spread = (of: (a: Agreement) => number) => Math.max(...surest.map(of)) - Math.min(...surest.map(of));
+  return spread((a) => a.atMs) < QUOTED.withinMs && spread((a) => a.referenceAtMs) < QUOTED.withinMs;
+}
 
 /** Share of the submission's moments that agree: a dark or flat video has few that could. */
 function shareOfMoments(surest: Agreement[], { fingerprints, patchSets }: Judged): number {

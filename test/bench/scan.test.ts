@@ -55,6 +55,31 @@ test("prints a table for people", async () => {
   expect(text).toMatch(/^FLOOR +LIMIT +MEASURED +KEPT$/m);
 });
 
+test("measures worker processes on a stream through the queue, in a database of their own", async () => {
+  const report = JSON.parse(await benchScan("--hours", "0", "--workers", "1", "--submissions", "5", "--json")) as ScanBenchReport;
+  const { throughput } = report;
+  expect(throughput).toMatchObject({ queue: "postgres", submissions: 5, stills: 3, videos: 2 });
+  const [run] = throughput!.runs;
+  expect(Object.values(run.verdicts).reduce((sum, n) => sum + n, 0)).toBe(5);
+  expect(run).toMatchObject({ workers: 1, warnings: 0 });
+  expect(run.fingerprintsPerSubmission).toBeGreaterThan(1);
+  expect(run.cpu.ffmpegMs).toBeGreaterThan(0);
+  expect(run.overhead).toBeGreaterThan(0);
+  expect(run.overhead).toBeLessThan(1);
+  expect(Object.values(run.stageShare).reduce((sum, share) => sum + share, 0)).toBeCloseTo(1, 6);
+  expect(run.peakBytes).toHaveLength(1);
+  expect(report.floors.at(-1)).toMatchObject({ limit: 35, measured: 100 * run.overhead, unit: "%" });
+  const { rows } = await database.pool.query("select count(*)::int as n from submission");
+  expect(rows).toEqual([{ n: 0 }]);
+});
+
+test("a list of workers with something else in it is refused", async () => {
+  await expect(benchScan("--workers", "1,two")).rejects.toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("whole number from 1 to 64"),
+  });
+});
+
 test("an address is refused", async () => {
   await expect(benchScan("--files", "https://example.org/a.mp4")).rejects.toMatchObject({
     code: 2,

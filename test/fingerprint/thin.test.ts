@@ -26,6 +26,20 @@ describe("thinning", () => {
     expect(spans(thin(frames.map(([atMs, bits]) => fingerprintOf(atMs, bits))))).toEqual(expected);
   });
 
+  it("keeps one in so much time, and the first after a gap", () => {
+    const moving = [0, 250, 500, 750, 1000, 1250, 3000, 3250].map((atMs) => fingerprintOf(atMs, atMs / 20));
+    expect(spans(thin(moving, { shortestMs: 900 }))).toEqual([
+      [0, 0],
+      [1000, 1000],
+      [3000, 3000],
+    ]);
+    const blinking = [fingerprintOf(0, 0), fingerprintOf(250, 60), fingerprintOf(950, 120)];
+    expect(spans(thin(blinking, { shortestMs: 2_000 }))).toEqual([
+      [0, 0],
+      [950, 950],
+    ]);
+  });
+
   it("follows its options", () => {
     const frames = [fingerprintOf(0, 0), fingerprintOf(500, 3), fingerprintOf(1000, 3)];
     expect(spans(thin(frames, { withinBits: 2 }))).toEqual([

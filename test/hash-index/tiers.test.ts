@@ -6,6 +6,7 @@ import { createInProcessIndex } from "../../src/hash-index/in-process/in-process
 import { startThreads } from "../../src/hash-index/in-process/threads.js";
 import { createHashIndex, type HashIndex } from "../../src/hash-index/index-tiers.js";
 import { inProcess, type Lookups, POSTGRES } from "../../src/hash-index/lookups.js";
+import { packSome } from "../../src/hash-index/pack.js";
 import { addReference, retireReference } from "../../src/hash-index/references.js";
 import type { Hash, PatchHit, PatchSet, Query, Reading } from "../../src/model.js";
 import { createLog } from "../../src/platform/log.js";
@@ -101,6 +102,7 @@ describe("both tiers find exactly what comparing with every fingerprint finds", 
         await database.pool.query(`delete from "case"`);
         for (let i = 0; i < 3; i++) await add(readingWith(++seed, hashesOf(60)));
         const index = await inMemory();
+        await packSome(database.pool);
         for (let i = 0; i < 3; i++) await add(readingWith(++seed, hashesOf(40)));
         for (const id of [...stored.keys()].filter((_, i) => i % 3 === 0)) {
           await retireReference(database.pool, id);

@@ -57,6 +57,8 @@ export function createRows(bytes: number) {
     int32: (value: number) => field(4, (to) => buffer.writeInt32BE(value, to)),
     int16: (value: number) => field(2, (to) => buffer.writeInt16BE(value, to)),
     int64: (value: bigint) => field(8, (to) => buffer.writeBigInt64BE(value, to)),
+    /** One number of 64 bits, upper half first. */
+    int32Pair: (upper: number, lower: number) => field(8, (to) => buffer.writeInt32BE(lower, buffer.writeInt32BE(upper, to))),
     bytes: (value: Uint8Array) => field(value.length, (to) => buffer.set(value, to)),
     /** 256 bits. */
     bits: (value: Uint8Array) =>
@@ -64,14 +66,17 @@ export function createRows(bytes: number) {
         buffer.writeInt32BE(256, to);
         buffer.set(value, to + 4);
       }),
-    int64s: (values: bigint[]) =>
-      field(20 + 12 * values.length, (to) => {
-        for (const [i, header] of [1, 0, 20, values.length, 1].entries()) buffer.writeInt32BE(header, to + 4 * i);
+    int32s: (values: number[]) =>
+      field(20 + 8 * values.length, (to) => {
+        for (const [i, header] of [1, 0, 23, values.length, 1].entries()) buffer.writeInt32BE(header, to + 4 * i);
         values.forEach((value, i) => {
-          buffer.writeInt32BE(8, to + 20 + 12 * i);
-          buffer.writeBigInt64BE(value, to + 24 + 12 * i);
+          buffer.writeInt32BE(4, to + 20 + 8 * i);
+          buffer.writeInt32BE(value, to + 24 + 8 * i);
         });
       }),
+    nulls: (count: number) => {
+      for (let i = 0; i < count; i++) at = buffer.writeInt32BE(-1, at);
+    },
     room: () => bytes - at,
     /** What was written since. */
     take: (): Buffer => {

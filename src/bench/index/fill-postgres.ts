@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import pg from "pg";
 import { hashesOf, postingsOf, type Segment } from "../../hash-index/in-process/segment.js";
+import { bitColumns, POSTINGS_A_ROW } from "../../hash-index/posting-rows.js";
 import { copyIn, createRows } from "./copy-in.js";
 import { FRAMES_EACH } from "./generate.js";
 
@@ -8,8 +9,8 @@ export const ALGORITHM = "bench/1";
 
 const CHUNK_BYTES = 1 << 20;
 
-/** Rows that pack.ts leaves behind have at most so many postings. */
-const POSTINGS_A_ROW = 200;
+/** Keys with fewer postings than pack.ts would pack. */
+const FEW = 4;
 
 /** Puts the made-up hashes of a segment into an empty database as references of {@link FRAMES_EACH} fingerprints each, as a packed index has them. */
 export async function fillPostgres(connectionString: string, segment: Segment): Promise<void> {
@@ -23,9 +24,10 @@ export async function fillPostgres(connectionString: string, segment: Segment): 
     const columns = "(id, reference_id, algorithm, variant, at_ms, until_ms, quality, pdq)";
     await copyIn(client, `reference_fingerprint ${columns}`, fingerprintRows(segment, references));
     await client.query("drop index reference_posting_key");
-    await copyIn(client, "reference_posting (key, postings)", postingRows(segment));
+    await copyIn(client, `reference_posting (fingerprint_id, key, next, others, ${bitColumns})`, postingRows(segment));
     await client.query("create index reference_posting_key on reference_posting (key)");
     await client.query("select setval(pg_get_serial_sequence('reference_fingerprint', 'id'), $1)", [segment.count]);
+    await client.query("update posted_until set fingerprint_id = $1", [segment.count]);
     for (const table of ["reference_fingerprint", "reference_posting", "reference"])
       await client.query(`vacuum analyze ${table}`);
     await client.query("checkpoint");
@@ -67,21 +69,42 @@ function* fingerprintRows(segment: Segment, references: Buffer[]): Generator<Buf
 /** A word in memory has a band's bytes the other way round than the key in the database. */
 const swapped = (value: number): number => ((value & 0xff) << 8) | (value >> 8);
 
+type Rows = ReturnType<typeof createRows>;
+
 function* postingRows(segment: Segment): Generator<Buffer> {
   const rows = createRows(CHUNK_BYTES);
   for (let band = 0; band < 16; band++)
     for (let value = 0; value < 65_536; value++) {
       const { places, next } = postingsOf(segment, band, value);
-      for (let from = 0; from < places.length; from += POSTINGS_A_ROW) {
-        const until = Math.min(places.length, from + POSTINGS_A_ROW);
-        const postings: bigint[] = [];
-        for (let i = from; i < until; i++)
-          postings.push(BigInt.asIntN(64, BigInt(swapped(next[i])) << 48n) | BigInt(places[i] + 1));
-        rows.row(2);
-        rows.int32(band * 65_536 + swapped(value));
-        rows.int64s(postings);
+      const key = band * 65_536 + swapped(value);
+      const step = places.length < FEW ? 1 : POSTINGS_A_ROW;
+      for (let from = 0; from < places.length; from += step) {
+        rows.row(20);
+        rows.int64(BigInt(places[from] + 1));
+        rows.int32(key);
+        if (step === 1) single(rows, swapped(next[from]));
+        else packed(rows, places.subarray(from, from + step), next.subarray(from, from + step));
         if (rows.room() < 4000) yield rows.take();
       }
     }
   yield rows.take();
+}
+
+function single(rows: Rows, next: number): void {
+  rows.int32(next);
+  rows.nulls(17);
+}
+
+function packed(rows: Rows, places: Uint32Array, next: Uint16Array): void {
+  rows.nulls(1);
+  rows.int32s(Array.from(places, (place) => place - places[0]));
+  const values = next.map(swapped);
+  for (let bit = 0; bit < 16; bit++) rows.int32Pair(bitsOf(values.subarray(32), bit), bitsOf(values.subarray(0, 32), bit));
+}
+
+/** Bit n of the word is that bit of the nth value. */
+function bitsOf(values: Uint16Array, bit: number): number {
+  let word = 0;
+  for (let i = 0; i < values.length; i++) word |= ((values[i] >> bit) & 1) << i;
+  return word;
 }

@@ -5,13 +5,14 @@ import { allocateSegment, fillPostings, hashesOf } from "../../hash-index/in-pro
 import { createHashIndex, type HashIndex } from "../../hash-index/index-tiers.js";
 import { MAX_WITHIN_BITS } from "../../hash-index/lookup.js";
 import { type Lookups, POSTGRES } from "../../hash-index/lookups.js";
-import { packKeys } from "../../hash-index/pack.js";
+import { packKeys, postYoung } from "../../hash-index/pack.js";
 import { addReference, retireReference } from "../../hash-index/references.js";
 import { DIHEDRALS, type Hash, type Query, type Reading } from "../../model.js";
 import { createPool, type Db } from "../../platform/database.js";
 import { openEmbeddedPostgres } from "../../platform/embedded-postgres.js";
 import type { Log } from "../../platform/log.js";
 import { migrate } from "../../platform/migrate.js";
+import { backendsCpuMs } from "./backends-cpu.js";
 import { ALGORITHM, fillPostgres } from "./fill-postgres.js";
 import { FRAMES_EACH, generateHashes, generateSubmission } from "./generate.js";
 import { FRAMES_ASKED, HASHES_ASKED, percentile } from "./in-memory.js";
@@ -26,10 +27,14 @@ export interface PostgresResult {
   /** Postgres alone. */
   oneConnectionPerS: number;
   fourConnectionsPerS: number;
+  /** For each second of processor time the server took. */
+  perCpuS: number;
   /** Until the index in memory answered: reading by COPY, and building. */
   loadMs: number;
-  /** A reference of {@link FRAMES_EACH} fingerprints added, until its commit. */
-  insertMs: { p50: number; p95: number };
+  /** A reference of {@link FRAMES_EACH} fingerprints added, with the postings that whoever adds writes when no housekeeping does. */
+  insertMs: { p50: number; p95: number; max: number };
+  /** The postings of a thousand fingerprints written, as housekeeping does. */
+  postMs: number;
   /** From the commit until the index in memory of this process finds it, or no longer. */
   foundMs: { p50: number; max: number };
   goneMs: { p50: number; max: number };
@@ -62,8 +67,8 @@ export async function measureInPostgres(hashes: number, options: PostgresOptions
     );
     options.onStep("asking Postgres");
     const sizes = await bytesPerHash(pool, hashes);
-    const oneConnectionPerS = await lookupsPerS(pool, submissions.slice(0, Math.ceil(submissions.length / 4)), 1);
-    const fourConnectionsPerS = await lookupsPerS(pool, submissions, CONNECTIONS);
+    const one = await lookupsPerS(pool, submissions.slice(0, Math.ceil(submissions.length / 4)), 1);
+    const four = await lookupsPerS(pool, submissions, CONNECTIONS);
     options.onStep("loading");
     const loadedFromMs = performance.now();
     const index = indexOn(pool, server.connectionString, log);
@@ -73,10 +78,23 @@ export async function measureInPostgres(hashes: number, options: PostgresOptions
     const compared = await compareTiers(pool, index.lookups(), submissions.slice(0, 2));
     options.onStep("adding and retiring");
     const changes = await timeChanges(pool, index, options.inserts);
+    const postMs = await timePosting(pool);
     const packedFromMs = performance.now();
     await packKeys(pool, 0, 65_536);
     const packMs = performance.now() - packedFromMs;
-    return { hashes, fillMs, bytesPerHash: sizes, oneConnectionPerS, fourConnectionsPerS, loadMs, ...changes, packMs, compared };
+    return {
+      hashes,
+      fillMs,
+      bytesPerHash: sizes,
+      oneConnectionPerS: one.perS,
+      fourConnectionsPerS: four.perS,
+      perCpuS: four.perCpuS,
+      loadMs,
+      ...changes,
+      postMs,
+      packMs,
+      compared,
+    };
   } finally {
     stopping.abort();
     await served;
@@ -131,15 +149,17 @@ async function bytesPerHash(pool: Db, hashes: number): Promise<{ postings: numbe
 }
 
 /** Each connection takes the next submission when it has done one. The first submission warms up. */
-async function lookupsPerS(pool: Db, submissions: Query[][], connections: number): Promise<number> {
+async function lookupsPerS(pool: Db, submissions: Query[][], connections: number): Promise<{ perS: number; perCpuS: number }> {
   await POSTGRES.lookup(pool, submissions[0], ALGORITHM, MAX_WITHIN_BITS);
   const waiting = [...submissions];
+  const fromCpuMs = await backendsCpuMs(pool);
   const fromMs = performance.now();
   const ask = async () => {
     for (let next = waiting.pop(); next; next = waiting.pop()) await POSTGRES.lookup(pool, next, ALGORITHM, MAX_WITHIN_BITS);
   };
   await Promise.all(Array.from({ length: connections }, ask));
-  return (1000 * HASHES_ASKED * submissions.length) / (performance.now() - fromMs);
+  const perS = (1000 * HASHES_ASKED * submissions.length) / (performance.now() - fromMs);
+  return { perS, perCpuS: (1000 * HASHES_ASKED * submissions.length) / ((await backendsCpuMs(pool)) - fromCpuMs) };
 }
 
 async function compareTiers(pool: Db, inMemory: Lookups, submissions: Query[][]): Promise<number> {
@@ -170,10 +190,19 @@ async function timeChanges(pool: Pool, index: HashIndex, inserts: number) {
     times.gone.push(await timeUntil(index, pool, query, id, false));
   }
   return {
-    insertMs: { p50: percentile(times.insert, 0.5), p95: percentile(times.insert, 0.95) },
+    insertMs: { p50: percentile(times.insert, 0.5), p95: percentile(times.insert, 0.95), max: Math.max(...times.insert) },
     foundMs: { p50: percentile(times.found, 0.5), max: Math.max(...times.found) },
     goneMs: { p50: percentile(times.gone, 0.5), max: Math.max(...times.gone) },
   };
+}
+
+async function timePosting(pool: Pool): Promise<number> {
+  const { rows } = await pool.query<{ young: number }>(
+    "select count(*)::int as young from reference_fingerprint f, posted_until p where f.id > p.fingerprint_id",
+  );
+  const fromMs = performance.now();
+  await postYoung(pool);
+  return (1000 * (performance.now() - fromMs)) / rows[0].young;
 }
 
 async function timeUntil(index: HashIndex, pool: Db, query: Query[], id: string, found: boolean): Promise<number> {

@@ -31,25 +31,33 @@ create trigger note_reference_change after insert or delete on reference
 create trigger note_retired_reference after update of retired_at on reference
   for each row when (old.retired_at is distinct from new.retired_at) execute function note_reference_change();
 
--- Multi-index hashing (Norouzi, Punjani, Fleet 2012) as before, but many postings a row: at 10 million fingerprints it takes a fifth of the
--- space of a row for each, and an insert need not check 960 foreign keys. A posting is the 16 bits of the band after the key's, for the
--- pigeonring filter, times 2^48, plus the fingerprint's id. A key has any number of rows: an insert adds rows of one posting, and
--- hash-index/pack.ts makes them fewer. Postings of fingerprints that are gone do no harm: a hit is looked up in reference_fingerprint.
-create table reference_posting (
-  key integer not null,
-  postings bigint[] not null
-);
--- Packed rows stay below the 2 kB from which values are moved out of line, except where this says so.
-alter table reference_posting alter column postings set storage external;
+-- Whoever adds fingerprints holds the lock from before their ids are drawn until the commit, so ids grow in commit order as well.
+create trigger lock_references before insert on reference_fingerprint
+  for each statement execute function lock_references();
 
-insert into reference_posting (key, postings)
-select key, array_agg(posting)
-from (
-  select key, (substring(neighbours from 1 for 16)::int::bigint << 48) | fingerprint_id as posting,
-         (row_number() over (partition by key order by fingerprint_id) - 1) / 200 as part
-  from reference_band
-) banded
-group by key, part;
+-- Multi-index hashing (Norouzi, Punjani, Fleet 2012) as before, in two forms (see hash-index/posting-rows.ts): a row of one posting has
+-- the 16 bits of the band after the key's, for the pigeonring filter; a packed row has up to 64 postings, `others` are their
+-- fingerprints' ids less `fingerprint_id`, and bit n of `bits_b` is bit b of the nth one's next band. A key has any number of rows:
+-- hash-index/pack.ts makes them few. Postings of fingerprints that are gone do no harm: a hit is looked up in reference_fingerprint.
+create table reference_posting (
+  fingerprint_id bigint not null,
+  key integer not null,
+  bits_0 bigint, bits_1 bigint, bits_2 bigint, bits_3 bigint, bits_4 bigint, bits_5 bigint, bits_6 bigint, bits_7 bigint,
+  bits_8 bigint, bits_9 bigint, bits_10 bigint, bits_11 bigint, bits_12 bigint, bits_13 bigint, bits_14 bigint, bits_15 bigint,
+  next integer,
+  others integer[],
+  check ((next is null) = (others is not null))
+);
+
+insert into reference_posting (fingerprint_id, key, next)
+select fingerprint_id, key, substring(neighbours from 1 for 16)::int from reference_band order by key;
 
 create index reference_posting_key on reference_posting (key);
 drop table reference_band;
+
+-- Fingerprints up to this id have postings; later ones, few, are compared one by one. Always one row.
+create table posted_until (
+  fingerprint_id bigint not null
+);
+create unique index posted_until_one_row on posted_until ((true));
+insert into posted_until select coalesce(max(id), 0) from reference_fingerprint;
