@@ -102,25 +102,23 @@ function sideBetween(layers: Layer[], i: number, at: number): number {
 
 function collect({ response }: Layer, neighbours: Layer[], columns: number, rows: number, found: (at: number) => void): void {
   for (let row = 1; row < rows - 1; row++) {
-    for (let column = 1; column < columns - 1; column++) {
-      const at = row * columns + column;
+    const end = (row + 1) * columns - 1;
+    for (let at = row * columns + 1; at < end; at++) {
       const value = response[at];
-      if (value < LEAST_STRENGTH) continue;
-      if (!isPeak(response, at, columns, value, true)) continue;
-      if (neighbours.every((n) => isPeak(n.response, at, columns, value, false))) found(at);
+      if (value < LEAST_STRENGTH || response[at - 1] >= value || response[at + 1] >= value) continue;
+      if (isAtLeast(response, at - columns, value) || isAtLeast(response, at + columns, value)) continue;
+      if (neighbours.every((n) => isAbove(n.response, at, columns, value))) found(at);
     }
   }
 }
 
-function isPeak(response: Float32Array, at: number, columns: number, value: number, skipMiddle: boolean): boolean {
-  for (let dy = -columns; dy <= columns; dy += columns) {
-    for (let dx = -1; dx <= 1; dx++) {
-      if (skipMiddle && dx === 0 && dy === 0) continue;
-      if (response[at + dy + dx] >= value) return false;
-    }
-  }
-  return true;
-}
+/** Whether the value at a place or at one beside it is no less than `value`. */
+const isAtLeast = (response: Float32Array, at: number, value: number): boolean =>
+  response[at] >= value || response[at - 1] >= value || response[at + 1] >= value;
+
+/** Whether `value` is above all nine around a place of another layer. */
+const isAbove = (response: Float32Array, at: number, columns: number, value: number): boolean =>
+  !isAtLeast(response, at, value) && !isAtLeast(response, at - columns, value) && !isAtLeast(response, at + columns, value);
 
 /** The determinant of the Hessian at every second pixel, 0 where the filter does not fit. Weight 0.9 after Bay et al. */
 function determinants({ sums, width, height }: Integral, side: number, columns: number, response: Float32Array): Float32Array {

@@ -1,12 +1,12 @@
 import { distance, hashToHex } from "../fingerprint/hash.js";
 import type { Dihedral, Found, Hash, Hit, Query, ReferenceSummary, View } from "../model.js";
 import type { Db } from "../platform/database.js";
-import { nextBandOf, passing, wordsOfNext } from "./posting-rows.js";
+import { neighboursOf, passing, thirdIsNear, wordsOfNext } from "./posting-rows.js";
 
 /** The largest radius for which {@link lookup} is exact: the ring filter's bounds are those of 31 bits in 16 bands. */
 export const MAX_WITHIN_BITS = 31;
 
-/** Hashes sent in one statement, or a few more; 512 hashes are 139,264 probes. */
+/** Hashes sent in one statement, or a few more, below 1,024; 512 hashes are 139,264 probes. */
 const BATCH = 512;
 
 /** A band may differ by no bit or by one: 17 masks. */
@@ -28,7 +28,7 @@ interface Row {
  *
  * Multi-index hashing over 16 bands of 16 bits (Norouzi, Punjani, Fleet, "Fast Search in Hamming Space with
  * Multi-Index Hashing", CVPR 2012), with the pigeonring filter (Qin, Xiao, "Pigeonring", VLDB 2018): of 31 differing
- * bits, some band has at most 1, and it and its next neighbour at most 3.
+ * bits, some band has at most 1, it and its next neighbour at most 3, and they and the one after at most 5.
  *
  * @throws RangeError when `withinBits` is beyond {@link MAX_WITHIN_BITS}.
  */
@@ -78,7 +78,7 @@ async function stateOf(db: Db): Promise<{ seenSeq: string; postedUntil: string }
 }
 
 /**
- * Probes are made in order of their keys, and candidates in order of their ids, so that neighbours on disk are read together. `lateral` and
+ * Probes are packed into one number each, which sorts fastest. They are made in order of their keys, and candidates in order of their ids, so that neighbours on disk are read together. `lateral` and
  * `offset 0` keep the planner, which cannot know how many rows such expressions give, from reading whole tables.
  */
 async function near(
@@ -91,30 +91,33 @@ async function near(
        select (ordinality - 1)::int as q, ('x' || hex)::bit(256) as hash
        from unnest($1::text[]) with ordinality as t (hex, ordinality)
      ), band as materialized (
-       select q, b, substring(hash from 1 + 16 * b for 16)::int as value, ${nextBandOf("hash")} as next
+       select q, b, substring(hash from 1 + 16 * b for 16)::int as value, ${neighboursOf("hash")} as neighbours
        from query, generate_series(0, 15) as b
      ), probe as (
-       select q, key, next, most, ${wordsOfNext}
+       select q, key, next, third, most, ${wordsOfNext}
        from (
-         select (packed >> 33)::int as key, (packed >> 17 & 65535)::int as next, 2 + (packed >> 16 & 1)::int as most, (packed & 65535)::int as q
+         select (packed >> 43)::int as key, (packed >> 27 & 65535)::int as next, (packed >> 11 & 65535)::int as third,
+                2 + (packed >> 10 & 1)::int as most, (packed & 1023)::int as q
          from (
-           select ((b * 65536 + (value # mask))::bigint << 33) | (next::bigint << 17) | ((mask = 0)::int << 16) | q as packed
+           select ((b * 65536 + (value # mask))::bigint << 43) | ((neighbours::bigint & 4294967295) << 11) | ((mask = 0)::int << 10) | q
+                    as packed
            from band, unnest($2::int[]) as mask
            order by packed offset 0
          ) sorted offset 0
        ) probed offset 0
      ), passed as (
-       select p.q, i.fingerprint_id, i.others, i.passing, generate_series(0, 56, 8) as byte
+       select p.q, p.third, p.most, i.*, generate_series(0, 56, 8) as byte
        from probe p
        cross join lateral (${passing}) i
        where i.passing <> 0 offset 0
      ), passed_byte as (
-       select q, fingerprint_id, others, passing, byte + generate_series(0, 7) as bit
+       select q, third, most, fingerprint_id, others, thirds, neighbours, passing, byte + generate_series(0, 7) as bit
        from passed where (passing >> byte) & 255 <> 0 offset 0
+     ), passed_bit as (
+       select q, fingerprint_id + case when others is null then 0 else others[bit + 1] end as id
+       from passed_byte where case when (passing >> bit) & 1 = 1 then ${thirdIsNear} else false end offset 0
      ), candidate as (
-       select distinct fingerprint_id + case when others is null then 0 else others[bit + 1] end as id, q
-       from passed_byte where (passing >> bit) & 1 = 1
-       order by id
+       select distinct id, q from passed_bit order by id
      ), young as materialized (
        select id, reference_id, algorithm, variant, at_ms, until_ms, pdq, blockhash from reference_fingerprint where id > $5
      ), found as (

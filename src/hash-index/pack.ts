@@ -1,6 +1,6 @@
 import type { Pool } from "pg";
 import { type Db, transaction } from "../platform/database.js";
-import { bitColumns, eachBit, keyOf, nextBandOf, POSTINGS_A_ROW } from "./posting-rows.js";
+import { bitColumns, eachBit, keyOf, neighboursOf, POSTINGS_A_ROW } from "./posting-rows.js";
 
 /** Keys of reference_posting: 16 bands of 65,536 values. */
 const KEYS = 16 * 65_536;
@@ -54,8 +54,8 @@ async function postSome(tx: Db): Promise<number> {
     `with young as materialized (
        select id, pdq from reference_fingerprint where id > $1 order by id limit $2
      ), posting as (
-       insert into reference_posting (fingerprint_id, key, next)
-       select id, ${keyOf("pdq")} as key, ${nextBandOf("pdq")} from young, generate_series(0, 15) as b order by key
+       insert into reference_posting (fingerprint_id, key, neighbours)
+       select id, ${keyOf("pdq")} as key, ${neighboursOf("pdq")} from young, generate_series(0, 15) as b order by key
      ), moved as (
        update posted_until set fingerprint_id = (select max(id) from young) where exists (select from young)
      )
@@ -74,16 +74,16 @@ export async function packKeys(db: Db, fromKey: number, untilKey: number): Promi
   await db.query(
     `with crowded as (
        select key from reference_posting
-       where key >= $1 and key < $2 and next is not null
+       where key >= $1 and key < $2 and neighbours is not null
        group by key having count(*) >= $3
      ), gone as (
        delete from reference_posting p using crowded c
-       where p.key = c.key and (p.next is not null or cardinality(p.others) < $4)
+       where p.key = c.key and (p.neighbours is not null or cardinality(p.others) < $4)
        returning p.key, p.fingerprint_id, p.others
      ), posting as (
        select key, fingerprint_id + unnest(coalesce(others, '{0}')) as id from gone
      ), active as (
-       select p.key, f.id, ${nextBandOf("f.pdq")} as next,
+       select p.key, f.id, ${neighboursOf("f.pdq")} as neighbours,
               row_number() over (partition by p.key, f.id >> 31 order by f.id) - 1 as place
        from posting p
        cross join lateral (select p.key / 65536 as b) band
@@ -91,9 +91,10 @@ export async function packKeys(db: Db, fromKey: number, untilKey: number): Promi
        join reference r on r.id = f.reference_id
        where r.retired_at is null
      )
-     insert into reference_posting (fingerprint_id, key, others, ${bitColumns})
+     insert into reference_posting (fingerprint_id, key, others, thirds, ${bitColumns})
      select min(id), key, array_agg((id - first)::int order by place),
-            ${eachBit((bit) => `bit_or(((next >> ${bit}) & 1)::bigint << (place % $4)::int)`)}
+            array_agg(((neighbours & 65535) - 32768)::smallint order by place),
+            ${eachBit((bit) => `bit_or(((neighbours >> ${16 + bit}) & 1)::bigint << (place % $4)::int)`)}
      from (select *, min(id) over (partition by key, id >> 31, place / $4) as first from active) numbered
      group by key, id >> 31, place / $4`,
     [fromKey, untilKey, CROWDED, POSTINGS_A_ROW],

@@ -1,6 +1,6 @@
 /**
- * Postings in Postgres, and the SQL that goes through them. A row of `reference_posting` holds one posting (`next` is the 16 bits of the
- * band after the key's), or up to {@link POSTINGS_A_ROW} packed: then `bits_0` to `bits_15` are those bands turned sideways, so that bit
+ * Postings in Postgres, and the SQL that goes through them. A row of `reference_posting` holds one posting (`neighbours` are the
+ * 32 bits of the two bands after the key's), or up to {@link POSTINGS_A_ROW} packed: then `bits_0` to `bits_15` are the first of those bands turned sideways, so that bit
  * n of `bits_b` is bit b of the nth posting's next band, and a step on 64-bit words is taken for all postings at once.
  */
 
@@ -13,8 +13,8 @@ const NEXT_BITS = Array.from({ length: 16 }, (_, bit) => bit);
 export const bitColumns = NEXT_BITS.map((bit) => `bits_${bit}`).join(", ");
 export const eachBit = (expression: (bit: number) => string): string => NEXT_BITS.map(expression).join(",\n");
 
-/** The 16 bits of a 256-bit string after band `b`, and band `b` as a key. */
-export const nextBandOf = (bits: string): string => `substring(${bits} || ${bits} from 17 + 16 * b for 16)::int`;
+/** The 32 bits of a 256-bit string after band `b`, and band `b` as a key. */
+export const neighboursOf = (bits: string): string => `substring(${bits} || ${bits} from 17 + 16 * b for 32)::int`;
 export const keyOf = (bits: string): string => `b * 65536 + substring(${bits} from 1 + 16 * b for 16)::int`;
 
 /** What {@link passing} needs of a probe: 16 words, each all ones where that bit of the next band is one. */
@@ -40,28 +40,32 @@ function addedInThrees(): string {
  * writing a step's expressions into the next as often as they occur there.
  */
 export const passing = `
-  select fingerprint_id, others,
-    case when next is null then
+  select fingerprint_id, others, thirds, neighbours,
+    case when neighbours is null then
       ~(pair_0 | pair_1 | pair_2 | pair_3 | (any_0 & any_1) | ((any_0 | any_1) & any_2) | ((any_0 | any_1 | any_2) & any_3)
         | ((p.most - 3)::bigint & one & (any_0 | any_1 | any_2 | any_3)))
       & ~((-1::bigint << cardinality(others) - 1) << 1)
-    else (bit_count((next # p.next)::bit(16)) <= p.most)::int::bigint end as passing
+    else (bit_count(((neighbours >> 16) # p.next)::bit(16)) <= p.most)::int::bigint end as passing
   from (
-    select fingerprint_id, others, next, one, any_0, any_1, any_2, pair_0, pair_1, pair_2,
+    select fingerprint_id, others, thirds, neighbours, one, any_0, any_1, any_2, pair_0, pair_1, pair_2,
            two_6 | two_7 as any_3, two_6 & two_7 as pair_3
     from (
-      select fingerprint_id, others, next, one_0 # one_1 as one, two_6, one_0 & one_1 as two_7,
+      select fingerprint_id, others, thirds, neighbours, one_0 # one_1 as one, two_6, one_0 & one_1 as two_7,
              two_0 | two_1 as any_0, two_2 | two_3 as any_1, two_4 | two_5 as any_2,
              two_0 & two_1 as pair_0, two_2 & two_3 as pair_1, two_4 & two_5 as pair_2
       from (
-        select fingerprint_id, others, next, two_0, two_1, two_2, two_3, two_4,
+        select fingerprint_id, others, thirds, neighbours, two_0, two_1, two_2, two_3, two_4,
                ${sum("one_0", "one_1", "one_2")} as one_0, ${carry("one_0", "one_1", "one_2")} as two_5,
                ${sum("one_3", "one_4", "one_5")} as one_1, ${carry("one_3", "one_4", "one_5")} as two_6
         from (
-          select i.fingerprint_id, i.others, i.next,
+          select i.fingerprint_id, i.others, i.thirds, i.neighbours,
                  ${addedInThrees()}
           from reference_posting i where i.key = p.key offset 0
         ) of_threes offset 0
       ) of_ones offset 0
     ) of_twos offset 0
   ) counted offset 0`;
+
+/** Whether posting `bit` of a row differs from `third` in the band after the next by at most two bits more than `most`: five with the key's. */
+export const thirdIsNear = `bit_count(
+  (case when others is null then neighbours & 65535 else thirds[bit + 1] end # third)::bit(16)) <= most + 2`;

@@ -11,6 +11,9 @@ interface CopyConnection {
 
 /** "PGCOPY\n", 4 bytes more, no flags, no extension. */
 const HEADER = Buffer.from("5047434f50590aff0d0a000000000000000000", "hex");
+/** Types by their numbers in the catalogue. */
+const INT2 = 21;
+const INT4 = 23;
 const TRAILER = Buffer.from("ffff", "hex");
 
 /** Runs `copy <target> from stdin (format binary)` with these chunks of rows, at the speed the server takes them. */
@@ -50,6 +53,15 @@ export function createRows(bytes: number) {
     write(at + 4);
     at += 4 + size;
   };
+  /** An array of one dimension, without nulls: a header, then each element with its size. */
+  const array = (type: number, size: number, values: number[], write: (value: number, to: number) => void) =>
+    field(20 + (4 + size) * values.length, (to) => {
+      for (const [i, header] of [1, 0, type, values.length, 1].entries()) buffer.writeInt32BE(header, to + 4 * i);
+      values.forEach((value, i) => {
+        const at = to + 20 + (4 + size) * i;
+        write(value, buffer.writeInt32BE(size, at));
+      });
+    });
   return {
     row: (fields: number) => {
       at = buffer.writeInt16BE(fields, at);
@@ -66,14 +78,8 @@ export function createRows(bytes: number) {
         buffer.writeInt32BE(256, to);
         buffer.set(value, to + 4);
       }),
-    int32s: (values: number[]) =>
-      field(20 + 8 * values.length, (to) => {
-        for (const [i, header] of [1, 0, 23, values.length, 1].entries()) buffer.writeInt32BE(header, to + 4 * i);
-        values.forEach((value, i) => {
-          buffer.writeInt32BE(4, to + 20 + 8 * i);
-          buffer.writeInt32BE(value, to + 24 + 8 * i);
-        });
-      }),
+    int32s: (values: number[]) => array(INT4, 4, values, (value, to) => buffer.writeInt32BE(value, to)),
+    int16s: (values: number[]) => array(INT2, 2, values, (value, to) => buffer.writeInt16BE(value, to)),
     nulls: (count: number) => {
       for (let i = 0; i < count; i++) at = buffer.writeInt32BE(-1, at);
     },

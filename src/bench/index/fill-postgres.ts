@@ -24,7 +24,11 @@ export async function fillPostgres(connectionString: string, segment: Segment): 
     const columns = "(id, reference_id, algorithm, variant, at_ms, until_ms, quality, pdq)";
     await copyIn(client, `reference_fingerprint ${columns}`, fingerprintRows(segment, references));
     await client.query("drop index reference_posting_key");
-    await copyIn(client, `reference_posting (fingerprint_id, key, next, others, ${bitColumns})`, postingRows(segment));
+    await copyIn(
+      client,
+      `reference_posting (fingerprint_id, key, neighbours, others, thirds, ${bitColumns})`,
+      postingRows(segment),
+    );
     await client.query("create index reference_posting_key on reference_posting (key)");
     await client.query("select setval(pg_get_serial_sequence('reference_fingerprint', 'id'), $1)", [segment.count]);
     await client.query("update posted_until set fingerprint_id = $1", [segment.count]);
@@ -73,33 +77,36 @@ type Rows = ReturnType<typeof createRows>;
 
 function* postingRows(segment: Segment): Generator<Buffer> {
   const rows = createRows(CHUNK_BYTES);
+  const words = new Uint16Array(hashesOf(segment).buffer, hashesOf(segment).byteOffset, 16 * segment.count);
   for (let band = 0; band < 16; band++)
     for (let value = 0; value < 65_536; value++) {
       const { places, next } = postingsOf(segment, band, value);
-      const key = band * 65_536 + swapped(value);
+      const thirds = Uint16Array.from(places, (place) => swapped(words[16 * place + ((band + 2) % 16)]));
+      const nexts = next.map(swapped);
       const step = places.length < FEW ? 1 : POSTINGS_A_ROW;
       for (let from = 0; from < places.length; from += step) {
-        rows.row(20);
+        rows.row(21);
         rows.int64(BigInt(places[from] + 1));
-        rows.int32(key);
-        if (step === 1) single(rows, swapped(next[from]));
-        else packed(rows, places.subarray(from, from + step), next.subarray(from, from + step));
+        rows.int32(band * 65_536 + swapped(value));
+        const part = [from, from + step] as const;
+        if (step === 1) single(rows, nexts[from], thirds[from]);
+        else packed(rows, places.subarray(...part), nexts.subarray(...part), thirds.subarray(...part));
         if (rows.room() < 4000) yield rows.take();
       }
     }
   yield rows.take();
 }
 
-function single(rows: Rows, next: number): void {
-  rows.int32(next);
-  rows.nulls(17);
+function single(rows: Rows, next: number, third: number): void {
+  rows.int32((next << 16) | third);
+  rows.nulls(18);
 }
 
-function packed(rows: Rows, places: Uint32Array, next: Uint16Array): void {
+function packed(rows: Rows, places: Uint32Array, nexts: Uint16Array, thirds: Uint16Array): void {
   rows.nulls(1);
   rows.int32s(Array.from(places, (place) => place - places[0]));
-  const values = next.map(swapped);
-  for (let bit = 0; bit < 16; bit++) rows.int32Pair(bitsOf(values.subarray(32), bit), bitsOf(values.subarray(0, 32), bit));
+  rows.int16s(Array.from(thirds, (third) => third - 32_768));
+  for (let bit = 0; bit < 16; bit++) rows.int32Pair(bitsOf(nexts.subarray(32), bit), bitsOf(nexts.subarray(0, 32), bit));
 }
 
 /** Bit n of the word is that bit of the nth value. */

@@ -36,21 +36,23 @@ create trigger lock_references before insert on reference_fingerprint
   for each statement execute function lock_references();
 
 -- Multi-index hashing (Norouzi, Punjani, Fleet 2012) as before, in two forms (see hash-index/posting-rows.ts): a row of one posting has
--- the 16 bits of the band after the key's, for the pigeonring filter; a packed row has up to 64 postings, `others` are their
--- fingerprints' ids less `fingerprint_id`, and bit n of `bits_b` is bit b of the nth one's next band. A key has any number of rows:
--- hash-index/pack.ts makes them few. Postings of fingerprints that are gone do no harm: a hit is looked up in reference_fingerprint.
+-- the 32 bits of the two bands after the key's, for the pigeonring filter; a packed row has up to 64 postings: `others` are their
+-- fingerprints' ids less `fingerprint_id`, bit n of `bits_b` is bit b of the nth one's next band, and `thirds` are the bands after that,
+-- less 32,768. A key has any number of rows: hash-index/pack.ts makes them few. Postings of fingerprints that are gone do no harm: a hit
+-- is looked up in reference_fingerprint.
 create table reference_posting (
   fingerprint_id bigint not null,
   key integer not null,
   bits_0 bigint, bits_1 bigint, bits_2 bigint, bits_3 bigint, bits_4 bigint, bits_5 bigint, bits_6 bigint, bits_7 bigint,
   bits_8 bigint, bits_9 bigint, bits_10 bigint, bits_11 bigint, bits_12 bigint, bits_13 bigint, bits_14 bigint, bits_15 bigint,
-  next integer,
+  neighbours integer,
   others integer[],
-  check ((next is null) = (others is not null))
+  thirds smallint[],
+  check ((neighbours is null) = (others is not null and thirds is not null))
 );
 
-insert into reference_posting (fingerprint_id, key, next)
-select fingerprint_id, key, substring(neighbours from 1 for 16)::int from reference_band order by key;
+insert into reference_posting (fingerprint_id, key, neighbours)
+select fingerprint_id, key, neighbours::int from reference_band order by key;
 
 create index reference_posting_key on reference_posting (key);
 drop table reference_band;
