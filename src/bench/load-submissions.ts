@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { App } from "../app.js";
+import { markLookedBack } from "../casework/look-back.js";
 import { ALGORITHM } from "../fingerprint/fingerprint-frame.js";
 import { hashToHex } from "../fingerprint/hash.js";
 import { addReference } from "../hash-index/references.js";
@@ -44,7 +45,9 @@ export async function addKnown({ database: { pool } }: App): Promise<Uint8Array>
     const reading = readingOf(hashes.subarray(32 * FRAMES_EACH * place, 32 * FRAMES_EACH * (place + 1)));
     // Ten references a case, so that replicas number re-uploads of the same case at the same time.
     const reference = { caseId: `case-${place % (REFERENCES / 10)}`, label: `known ${place}`, provenance: "own" };
-    await addReference(pool, reference, reading, ALGORITHM);
+    const { id } = await addReference(pool, reference, reading, ALGORITHM);
+    // Nothing was submitted yet. Else the relays would look back, a minute later, over what is being measured.
+    await markLookedBack(pool, id);
   }
   return hashes;
 }

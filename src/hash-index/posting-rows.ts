@@ -68,4 +68,4 @@ export const passing = `
 
 /** Whether posting `bit` of a row differs from `third` in the band after the next by at most two bits more than `most`: five with the key's. */
 export const thirdIsNear = `bit_count(
-  (case when others is null then neighbours & 65535 else thirds[bit + 1] end # third)::bit(16)) <= most + 2`;
+  (case when others is null then neighbours & 65535 else thirds[bit + 1] + 32768 end # third)::bit(16)) <= most + 2`;

@@ -165,6 +165,42 @@ test.each([2, 3])(
   },
 );
 
+test.each(["posted", "packed"])("finds what is 31 bits away when only one band shows it: %s", async (how) => {
+  const random = randomFrom(50);
+  const bitsInBand = (hash: Hash, band: number, bits: number) => {
+    const order = Array.from({ length: 16 }, (_, bit) => ({ bit, at: random() })).sort((a, b) => a.at - b.at);
+    for (const { bit } of order.slice(0, bits)) hash[2 * band + (bit >> 3)] ^= 1 << (bit & 7);
+  };
+  // The two ways to have at most 1, 3 and 5 bits in a band, it and the next, and they and the third, and 2 in all other bands.
+  const pairs = Array.from({ length: 16 }, (_, band) => band).flatMap((band) =>
+    [
+      [1, 2],
+      [0, 3],
+    ].map(([own, next]) => {
+      const known = randomHash(random);
+      const asked = known.slice();
+      for (let other = 0; other < 16; other++) {
+        const bits = other === band ? own : other === (band + 1) % 16 ? next : 2;
+        bitsInBand(asked, other, bits);
+      }
+      return { known, asked };
+    }),
+  );
+  // Four of each, which is enough to be packed, and of the first more than a row holds.
+  await add(pairs.flatMap(({ known }, i) => Array.from({ length: i === 0 ? 70 : 4 }, () => known)));
+  await postYoung(database.pool);
+  if (how === "packed") await packAll();
+  expect((await rows()).packed > 0).toBe(how === "packed");
+  const lines = await found(
+    queriesFor(
+      pairs.map((p) => p.asked),
+      random,
+    ),
+  );
+  const { length } = lines.filter((line) => line.endsWith(" 31"));
+  expect(length).toBe(4 * pairs.length + 66);
+});
+
 test("packing changes no answer, however often and by how many, and drops what is retired or deleted", async () => {
   const random = randomFrom(1);
   const centre = randomHash(random);

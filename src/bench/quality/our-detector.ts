@@ -108,6 +108,7 @@ async function verdictOn(read: () => Promise<Reading>, references: Registered[])
   return {
     flagged: verdict.kind,
     caseIds: [...new Set(matches.map((m) => m.caseId))],
+    claims: verdict.matches.map(({ caseId, verdict: claimed, confidence }) => ({ caseId, verdict: claimed, confidence })),
     segments: matches.flatMap((m) => m.segments.map((segment) => ({ ...segment, caseId: m.caseId }))),
     note:
       verdict.matches

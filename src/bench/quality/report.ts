@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { type MassScore, massTable } from "./mass-innocents.js";
 import { recallPlot } from "./recall-plot.js";
 import type { Score } from "./scorer.js";
-import { attackTable, figuresTable, groupTable, innocentTable, type Table } from "./tables.js";
+import { attackTable, confidenceTable, figuresTable, groupTable, innocentTable, type Table } from "./tables.js";
 
 export interface Report {
   heading: string;
@@ -14,7 +14,14 @@ export interface Report {
 }
 
 function tablesOf({ scores, mass }: Report): Table[] {
-  const tables = [groupTable(scores), attackTable(scores), innocentTable(scores), figuresTable(scores), massTable(mass)];
+  const tables = [
+    groupTable(scores),
+    attackTable(scores),
+    innocentTable(scores),
+    figuresTable(scores),
+    confidenceTable(scores),
+    massTable(mass),
+  ];
   return tables.filter((table) => table.rows.length > 0);
 }
 

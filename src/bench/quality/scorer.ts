@@ -1,6 +1,6 @@
 import type { Segment } from "../../model.js";
 import { cpuSeconds } from "./cpu.js";
-import type { AttackedFile, Detector, DetectorResult, InnocentFile, KnownFile, Truth } from "./types.js";
+import type { AttackedFile, Claim, Detector, DetectorResult, InnocentFile, KnownFile, Truth } from "./types.js";
 
 /** What one detector said about one known inside one attacked file. */
 export interface AttackOutcome {
@@ -44,6 +44,8 @@ export interface Score {
   detector: string;
   attacks: AttackOutcome[];
   innocents: InnocentOutcome[];
+  /** Every case named in any file, and whether it is in it. */
+  claims: (Claim & { right: boolean })[];
   cost: Cost;
 }
 
@@ -63,6 +65,7 @@ export async function score(detector: Detector, job: Job): Promise<Score> {
   const { fingerprints } = await detector.register(videos);
   await detector.register(images);
   const attacks: AttackOutcome[] = [];
+  const claims: Score["claims"] = [];
   const spent = { video: 0, image: 0, minutes: 0, images: 0 };
   for (const [index, file] of job.attacked.entries()) {
     const before = cpuSeconds();
@@ -71,13 +74,16 @@ export async function score(detector: Detector, job: Job): Promise<Score> {
     if (file.kind === "video") spent.minutes += file.durationMs / 60_000;
     else spent.images++;
     attacks.push(...judge(file, result));
+    const there = file.truth.map((truth) => truth.caseId);
+    claims.push(...(result.claims ?? []).map((claim) => ({ ...claim, right: there.includes(claim.caseId) })));
     if (index % 50 === 49) job.onProgress?.(`${detector.name}: ${index + 1} of ${job.attacked.length} attacked files`);
   }
   await detector.register(job.knownForInnocents);
   const innocents: InnocentOutcome[] = [];
   for (const { name, category, path, kind } of job.innocents) {
-    const { flagged, caseIds, note } = await detector.check(path, kind);
+    const { flagged, caseIds, note, claims: named = [] } = await detector.check(path, kind);
     innocents.push({ name, category, path, verdict: flagged, caseIds, note });
+    claims.push(...named.map((claim) => ({ ...claim, right: false })));
   }
   const registeredMinutes = videos.reduce((sum, known) => sum + known.durationMs, 0) / 60_000;
   const cost = {
@@ -87,7 +93,7 @@ export async function score(detector: Detector, job: Job): Promise<Score> {
     checkedMinutes: spent.minutes,
     cpuSecondsPerImage: spent.image / spent.images,
   };
-  return { detector: detector.name, attacks, innocents, cost };
+  return { detector: detector.name, attacks, innocents, claims, cost };
 }
 
 /** One outcome for each known that is in the file. */

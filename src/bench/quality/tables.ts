@@ -106,6 +106,31 @@ function precision(score: Score, verdict: "match" | "review"): string {
   return `${right.size}/${total} (${(low * 100).toFixed(1)}-${(high * 100).toFixed(1)} %)`;
 }
 
+/** From these stated confidences on, as shares of one. */
+const CONFIDENCES = [0.999999, 0.9999, 0.999, 0];
+
+/** How sure a detector says it is of a case, against how often that case is in the file. Depends on the mix of files in the run. */
+export function confidenceTable(scores: Score[]): Table {
+  const rows = scores.flatMap(({ detector, claims }) =>
+    (["match", "review"] as const).flatMap((verdict) =>
+      CONFIDENCES.flatMap((from, i) => {
+        const below = CONFIDENCES[i - 1] ?? Number.POSITIVE_INFINITY;
+        const mine = claims.filter((c) => c.verdict === verdict && c.confidence >= from && c.confidence < below);
+        const right = mine.filter((c) => c.right).length;
+        if (mine.length === 0) return [];
+        const { low, high } = clopperPearson(right, mine.length);
+        const interval = `${(low * 100).toFixed(1)}-${(high * 100).toFixed(1)} %`;
+        return [[detector, verdict, `from ${from}`, `${right}/${mine.length}`, interval]];
+      }),
+    ),
+  );
+  return {
+    title: "Stated confidence and cases named rightly",
+    head: ["detector", "verdict", "stated", "right", "95 % interval"],
+    rows,
+  };
+}
+
 function names(scores: Score[]): string[] {
   return scores.map((score) => score.detector);
 }

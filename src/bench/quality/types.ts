@@ -51,11 +51,20 @@ export interface InnocentFile {
   durationMs: number;
 }
 
+/** One case that a detector names, and how sure it says it is, 0-1. */
+export interface Claim {
+  caseId: string;
+  verdict: "match" | "review";
+  confidence: number;
+}
+
 export interface DetectorResult {
   flagged: VerdictKind;
   /** The cases found at the level that `flagged` names. */
   caseIds: string[];
   segments: (Segment & { caseId: string })[];
+  /** Of a detector that says how sure it is. */
+  claims?: Claim[];
   /** Shown by `--explain`-like output of the bench for misses; free text. */
   note?: string;
 }
