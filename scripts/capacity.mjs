@@ -25,20 +25,29 @@ const VIEWS = 8;
 const HASHES = [1e6, 1e7, 1e8, 1e9];
 const SUBMISSIONS_A_DAY = [1e4, 1e5, 1e6, 1e7];
 
-async function readReport(place, option) {
+async function readReport(place, command) {
   const path = process.argv[place];
   if (!path)
-    throw new Error(`${option}: name three files, of bench index, bench scan --workers and bench load, each with --json`);
-  return JSON.parse(await readFile(path, "utf8"));
+    throw new Error(
+      `name three files: what bench index, bench scan --workers 1 and bench load print with --json; ${command} is missing`,
+    );
+  const text = await readFile(path, "utf8");
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Error(`${path}: is not what ${command} --json prints`);
+  }
 }
+
+/** Of all but the queues' tables, which have a schema in their names: jobs that are done are kept for a week at most. */
+const keptBytes = (tables) => tables.filter(({ table }) => !table.includes(".")).reduce((sum, { bytes }) => sum + bytes, 0);
 
 /** What the three reports say, for one submission of their mix. */
 export function costsOf(index, scan, load) {
   const largest = index.inMemory.at(-1);
   const run = scan.throughput.runs[0];
   const { submissions } = scan.throughput;
-  const grown =
-    load.after.reduce((sum, table) => sum + table.bytes, 0) - load.before.reduce((sum, table) => sum + table.bytes, 0);
+  const grown = keptBytes(load.after) - keptBytes(load.before);
   return {
     measuredHashes: largest.hashes,
     lookupsPerCpuS: largest.perCpuS,
@@ -74,36 +83,31 @@ export function machinesFor(costs, hashes, submissionsADay) {
 }
 
 function tableOf(costs) {
-  const rows = HASHES.flatMap((hashes) =>
-    SUBMISSIONS_A_DAY.map((submissions) => {
-      const m = machinesFor(costs, hashes, submissions);
-      const beyond = hashes > costs.measuredHashes ? " *" : "";
-      return [
-        `${count(hashes)}${beyond}`,
-        count(submissions),
-        count(m.lookupsPerS),
-        `${(m.indexBytes / 1e9).toPrecision(2)} GB${m.parts > 1 ? ` in ${m.parts} parts` : ""}`,
-        `${m.workerCores.toPrecision(2)} + ${m.lookupCores.toPrecision(2)}`,
-        String(m.workers),
-        String(m.databases),
-        `${(m.diskBytes / 1e12).toPrecision(2)} TB`,
-      ];
-    }),
-  );
-  const header = [
-    ...["known hashes", "submissions a day", "lookups/s at the peak", "index in memory", "cores: scan + look up"],
-    ...["worker machines", "database machines", "disk"],
-  ];
   const line = (cells) => `| ${cells.join(" | ")} |`;
-  return [line(header), line(header.map(() => "---")), ...rows.map(line)].join("\n");
+  const header = ["known hashes", "index in memory", ...SUBMISSIONS_A_DAY.map((n) => `${count(n)} a day`)];
+  const asked = SUBMISSIONS_A_DAY.map((n) => `${count(machinesFor(costs, HASHES[0], n).lookupsPerS)}/s`);
+  const rows = HASHES.map((hashes) => {
+    const cells = SUBMISSIONS_A_DAY.map((n) => machinesFor(costs, hashes, n));
+    const { indexBytes, parts } = cells[0];
+    return [
+      `${count(hashes)}${hashes > costs.measuredHashes ? " *" : ""}`,
+      `${figure(indexBytes / 1e9)} GB${parts > 1 ? ` in ${parts} parts` : ""}`,
+      ...cells.map(
+        (m) =>
+          `${m.workers} + ${m.databases} (${figure(m.workerCores)} + ${figure(m.lookupCores)}; ${figure(m.diskBytes / 1e12)} TB)`,
+      ),
+    ];
+  });
+  return [line(header), line(header.map(() => "---")), line(["lookups at the peak", "", ...asked]), ...rows.map(line)].join("\n");
 }
 
-const count = (n) =>
-  n >= 1e9 ? `${n / 1e9} G` : n >= 1e6 ? `${+(n / 1e6).toPrecision(2)} M` : Math.round(+n.toPrecision(2)).toLocaleString("en");
+/** Two digits that count. */
+const figure = (n) => Number(n.toPrecision(2)).toLocaleString("en", { maximumSignificantDigits: 2 });
+const count = (n) => (n >= 1e9 ? `${figure(n / 1e9)} G` : n >= 1e6 ? `${figure(n / 1e6)} M` : figure(n));
 
 function assumptions(costs) {
   return (
-    `A machine: ${MACHINE.cores} cores, ${MACHINE.memoryBytes / 1e9} GB, ${MACHINE.diskBytes / 1e12} TB, ${100 * BUSY_SHARE} % busy at the peak, which is ` +
+    `Worker + database machines (cores that scan + that look up; disk). A machine: ${MACHINE.cores} cores, ${MACHINE.memoryBytes / 1e9} GB, ${MACHINE.diskBytes / 1e12} TB, ${100 * BUSY_SHARE} % busy at the peak, which is ` +
     `${PEAK} times the average. Measured: ${costs.workerCpuS.toFixed(2)} CPU s of workers and ${(1000 * costs.databaseCpuS).toFixed(0)} CPU ms of the database a ` +
     `submission, ${costs.hashesAsked.toFixed(0)} lookups a submission, ${Math.round(costs.lookupsPerCpuS).toLocaleString("en")} lookups a CPU second at ` +
     `${count(costs.measuredHashes)} hashes, falling with their number to the power of ${costs.exponent.toFixed(2)}; ${(costs.diskPerSubmission / 1000).toFixed(1)} kB of disk a ` +
@@ -113,7 +117,11 @@ function assumptions(costs) {
 
 if (process.argv[1] === new URL(import.meta.url).pathname) {
   try {
-    const costs = costsOf(await readReport(2, "index"), await readReport(3, "scan"), await readReport(4, "load"));
+    const costs = costsOf(
+      await readReport(2, "bench index"),
+      await readReport(3, "bench scan"),
+      await readReport(4, "bench load"),
+    );
     process.stdout.write(`${tableOf(costs)}\n\n${assumptions(costs)}\n`);
   } catch (error) {
     process.stderr.write(`capacity: ${error.message}\n`);

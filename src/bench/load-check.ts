@@ -40,7 +40,10 @@ export async function checkLoad(db: Db, ids: string[], jobs: { alerts: number; t
       "select count(*) as n from unnest($1::text[]) as q (id) where not exists (select from submission where id = q.id)",
       [ids],
     ),
-    strange: await one("select count(*) as n from submission where id <> all (array(select unnest($1::text[])))", [ids]),
+    strange: await one(
+      "select count(*) as n from submission s where not exists (select from unnest($1::text[]) as q (id) where q.id = s.id)",
+      [ids],
+    ),
     notOneVerdict: await one(
       `select count(*) as n from submission s where (select count(*) from verdict where submission_id = s.id) <> 1`,
     ),

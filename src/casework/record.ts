@@ -115,7 +115,7 @@ async function insertFingerprints(tx: PoolClient, submissionId: string, reading:
      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, now() + make_interval(days => $10))`,
     [
       submissionId,
-      ALGORITHM,
+      fingerprints[0]?.algorithm ?? ALGORITHM,
       fingerprints.map((f) => f.variant),
       fingerprints.map((f) => Math.round(f.atMs)),
       fingerprints.map((f) => Math.round(f.untilMs)),

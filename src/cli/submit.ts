@@ -85,7 +85,7 @@ function hashesOnly(reading: Reading): ScanJob["media"] {
     fingerprints: reading.fingerprints.map(({ views: _, pdq, blockhash, ...rest }) => ({
       ...rest,
       pdq: hashToHex(pdq),
-      blockhash: hashToHex(blockhash),
+      ...(blockhash.length > 0 && { blockhash: hashToHex(blockhash) }),
     })),
     patchSets: reading.patchSets.map((set) => ({ ...set, places: [...set.places], hashes: hashToHex(set.hashes) })),
   };

@@ -7,12 +7,14 @@ import { SYMMETRIES } from "./pdq.js";
  * The eight views of a picture of which only the hashes are known: a submission that came as hashes, or a hash list.
  * A hash keeps the signs of the transform relative to its median, not the median, so the other seven are estimates:
  * over 53 images the PDQ of a view lies 6 bits (median) and 12 bits (9 in 10) from the true one. `original` is exact.
+ * A video's frames have no blockhash (of length 0), and neither have their views.
  */
 export function viewsFromHashes(pdq: Hash, blockhash: Hash): View[] {
+  const blockhashOf = (dihedral: Dihedral) => (blockhash.length > 0 ? turnBlockhash(blockhash, dihedral) : undefined);
   const views = DIHEDRALS.map((dihedral) =>
     dihedral === "original"
-      ? { dihedral, pdq, blockhash }
-      : { dihedral, pdq: turnPdq(pdq, dihedral), blockhash: turnBlockhash(blockhash, dihedral) },
+      ? { dihedral, pdq, blockhash: blockhash.length > 0 ? blockhash : undefined }
+      : { dihedral, pdq: turnPdq(pdq, dihedral), blockhash: blockhashOf(dihedral) },
   );
   return withInverted(views);
 }

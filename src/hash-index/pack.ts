@@ -17,7 +17,7 @@ const KEYS_A_CALL = KEYS / 16;
 /** Fingerprints whose postings are written in one transaction. */
 const POSTED_AT_ONCE = 2_000;
 
-/** So many fingerprints without postings are left to the next {@link packSome}: comparing with them takes a lookup half a millisecond. */
+/** So many fingerprints without postings are left to the next {@link packSome}: comparing with them takes a lookup a millisecond. */
 const MOST_YOUNG = 4_000;
 
 let nextKey = 0;
@@ -35,12 +35,9 @@ export async function postYoung(pool: Pool): Promise<void> {
   while ((await transaction(pool, postSome)) === POSTED_AT_ONCE);
 }
 
-/** Leaves no more than {@link MOST_YOUNG} fingerprints without postings, unless another process writes some at this moment. */
-export async function postWhenCrowded(pool: Pool): Promise<void> {
-  const { rows } = await pool.query<{ young: string }>(
-    "select coalesce((select max(id) from reference_fingerprint), 0) - fingerprint_id as young from posted_until",
-  );
-  if (Number(rows[0].young) > MOST_YOUNG) await postYoung(pool);
+/** Leaves no more than {@link MOST_YOUNG} of the `young` fingerprints without postings, unless another process writes some at this moment. */
+export async function postWhenCrowded(pool: Pool, young: number): Promise<void> {
+  if (young > MOST_YOUNG) await postYoung(pool);
 }
 
 /**

@@ -38,6 +38,7 @@ export async function candidatePatches(db: Db, table: PatchTable, algorithm: str
 /** Adds a reference's patches, in its transaction. */
 export async function insertPatches(tx: Db, referenceId: string, sets: PatchSet[]): Promise<void> {
   const rows = sets.flatMap((set) => knownPatches(referenceId, [set]).map((patch) => ({ ...patch, algorithm: set.algorithm })));
+  if (rows.length === 0) return;
   await tx.query(
     `insert into reference_patch (reference_id, algorithm, at_ms, until_ms, x, y, side, hash)
      select $1, algorithm, at_ms, until_ms, x, y, side, hash

@@ -32,12 +32,18 @@ export async function addReference(
   reading: Reading,
   algorithm: string,
 ): Promise<Registered> {
-  const registered = await insertReference(pool, reference, reading, algorithm);
-  await postWhenCrowded(pool);
+  const { registered, young } = await insertReference(pool, reference, reading, algorithm);
+  await postWhenCrowded(pool, young);
   return registered;
 }
 
-function insertReference(pool: Pool, reference: NewReference, reading: Reading, algorithm: string): Promise<Registered> {
+/** Also tells how many fingerprints have no postings; 0 when none was added. */
+function insertReference(
+  pool: Pool,
+  reference: NewReference,
+  reading: Reading,
+  algorithm: string,
+): Promise<{ registered: Registered; young: number }> {
   return transaction(pool, async (tx) => {
     await changeIndex(tx);
     await tx.query(`insert into "case" (id) values ($1) on conflict do nothing`, [reference.caseId]);
@@ -61,8 +67,9 @@ function insertReference(pool: Pool, reference: NewReference, reading: Reading, 
         viewsOf(kept),
       ],
     );
+    let young = 0;
     if (inserted.rows.length > 0) {
-      await insertFingerprints(tx, inserted.rows[0].id, kept, reading.kind);
+      young = await insertFingerprints(tx, inserted.rows[0].id, kept, reading.kind);
       await insertPatches(tx, inserted.rows[0].id, keptPatchSets(reading.patchSets, reading.kind));
     }
     const { rows } = await tx.query<Registered & { durationMs: string }>(
@@ -70,19 +77,24 @@ function insertReference(pool: Pool, reference: NewReference, reading: Reading, 
        from reference where case_id = $1 and sha256 = decode($2, 'hex') and algorithm = $3 and retired_at is null`,
       [reference.caseId, reading.sha256, algorithm],
     );
-    return { ...rows[0], durationMs: Number(rows[0].durationMs), repeated: inserted.rows.length === 0 };
+    const registered = { ...rows[0], durationMs: Number(rows[0].durationMs), repeated: inserted.rows.length === 0 };
+    return { registered, young };
   });
 }
 
 const viewsOf = (fingerprints: Query[]): Buffer =>
   Buffer.concat(fingerprints.flatMap((f) => f.views.slice(0, DIHEDRALS.length).map((v) => v.pdq)));
 
-async function insertFingerprints(tx: Db, referenceId: string, fingerprints: Query[], kind: MediaKind): Promise<void> {
-  await tx.query(
-    `insert into reference_fingerprint (reference_id, algorithm, variant, at_ms, until_ms, quality, pdq, blockhash)
-     select $1, algorithm, variant, at_ms, until_ms, quality, ('x' || pdq)::bit(256), decode(blockhash, 'hex')
-     from unnest($2::text[], $3::text[], $4::int[], $5::int[], $6::int[], $7::text[], $8::text[])
-       as t (algorithm, variant, at_ms, until_ms, quality, pdq, blockhash)`,
+async function insertFingerprints(tx: Db, referenceId: string, fingerprints: Query[], kind: MediaKind): Promise<number> {
+  const { rows } = await tx.query<{ young: string | null }>(
+    `with added as (
+       insert into reference_fingerprint (reference_id, algorithm, variant, at_ms, until_ms, quality, pdq, blockhash)
+       select $1, algorithm, variant, at_ms, until_ms, quality, ('x' || pdq)::bit(256), decode(blockhash, 'hex')
+       from unnest($2::text[], $3::text[], $4::int[], $5::int[], $6::int[], $7::text[], $8::text[])
+         as t (algorithm, variant, at_ms, until_ms, quality, pdq, blockhash)
+       returning id
+     )
+     select max(id) - (select fingerprint_id from posted_until) as young from added`,
     [
       referenceId,
       fingerprints.map((f) => f.algorithm),
@@ -94,6 +106,7 @@ async function insertFingerprints(tx: Db, referenceId: string, fingerprints: Que
       fingerprints.map((f) => (kind === "image" ? hashToHex(f.blockhash) : null)),
     ],
   );
+  return Number(rows[0].young);
 }
 
 /** Known material, newest first; of one case when `caseId` is given. Retired references are included only on request. */

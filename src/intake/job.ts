@@ -33,7 +33,8 @@ const fingerprint = z.strictObject({
   atMs: ms,
   untilMs: ms.optional(),
   pdq: hex256,
-  blockhash: hex256,
+  // Of stills: it confirms one still to another.
+  blockhash: hex256.optional(),
   quality: z.number().min(0).max(100),
 });
 
@@ -137,7 +138,7 @@ function sourceOf(given: z.output<typeof media>): MediaSource {
       ...f,
       untilMs: Math.max(f.untilMs ?? f.atMs, f.atMs),
       pdq: hashFromHex(f.pdq),
-      blockhash: hashFromHex(f.blockhash),
+      blockhash: f.blockhash ? hashFromHex(f.blockhash) : new Uint8Array(0),
     })),
     patchSets: (given.patchSets ?? []).map((set) => ({
       ...set,

@@ -44,7 +44,7 @@ const OWN_PLACE = 0.5;
 
 /**
  * Doubt left by a whole picture at this distance: a millionth at 0 bits, 1 in 8,000 at 24, 1 in 300 at 31, where PDQ's
- * authors set their threshold. On the scale of {@link doubtOfPatches}; bench quality measures what comes of it.
+ * authors set their threshold. On the scale of {@link alarmsOfPatches}; bench quality measures what comes of it.
  */
 export const doubtOfBits = (bits: number): number => 10 ** (3.5 * (bits / 31) ** 2 - 6);
 
@@ -55,7 +55,7 @@ export const doubtOfBits = (bits: number): number => 10 ** (3.5 * (bits / 31) **
 const chanceOfBits = (bits: number): number => Math.max(0.005, 1.32 ** (bits - PATCH_WITHIN_BITS));
 
 /**
- * Doubt left by patches that agree, given their distances, among `hits` patch hits between two pictures, the best of `pairs`
+ * Of patches that agree, given their distances, among `hits` patch hits between two pictures, the best of `pairs`
  * pairs of pictures that were compared: how many agreements as good chance alone would give (an a-contrario number of
  * false alarms: Desolneux, Moisan, Morel, "From Gestalt Theory to Image Analysis", 2008). The larger the index, the more
  * it takes.

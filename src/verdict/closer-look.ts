@@ -36,11 +36,11 @@ const AGREES_WITHIN_MS = 600;
  */
 const NEAR_BITS = 48;
 
-/** Up to this distance they do not speak against each other: a caption or a logo moves a hash so far, another shot further. */
-const ALIKE_BITS = 72;
-
 /** Doubt left by that, beyond the index's radius. */
 const NEAR_DOUBT = 0.1;
+
+/** Up to this distance they do not speak against each other: a caption or a logo moves a hash so far, another shot further. */
+const ALIKE_BITS = 72;
 
 /** Patches agree where the time line and the placement say so when chance would give as many less often than this. */
 const CHANCE_PATCHES = 0.005;
@@ -116,16 +116,12 @@ type Span = { atMs: number; untilMs: number };
 
 /** How far a moment of the submission lies from where the line says the reference's moment is, in ms of the reference. */
 function offLine(seen: Span, known: Span, { speed, offsetMs }: Track): number {
-  const [from, to] = [seen.atMs, seen.untilMs].map((ms) => speed * ms + offsetMs).sort((a, b) => a - b);
-  return Math.max(0, from - known.untilMs, known.atMs - to);
+  const a = speed * seen.atMs + offsetMs;
+  const b = speed * seen.untilMs + offsetMs;
+  return Math.max(0, Math.min(a, b) - known.untilMs, known.atMs - Math.max(a, b));
 }
 
-function lookAtPicture(
-  seen: Seen,
-  track: Track,
-  dihedral: Dihedral,
-  known: KnownMaterial["fingerprints"][number],
-): Look | undefined {
+function lookAtPicture(seen: Seen, track: Track, dihedral: Dihedral, known: KnownMaterial["fingerprints"][number]): Look {
   const near = seen.fingerprints.filter((f) => offLine(f, known, track) <= AGREES_WITHIN_MS);
   const agreed: Span[] = [];
   const agreements: Agreement[] = [];

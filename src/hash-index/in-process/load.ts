@@ -36,10 +36,31 @@ export async function loadSegments({ connectionString, algorithm, patchAlgorithm
     const { rows } = await client.query<{ seq: string }>("select coalesce(max(seq), 0)::text as seq from reference_change");
     const { references, numberOf } = await activeReferences(client);
     const variants = names();
-    const options = { algorithms: { fingerprints: algorithm, patches: patchAlgorithm }, numberOf, variants };
+    const sources: Record<ShapeName, Source> = {
+      fingerprints: {
+        table: "reference_fingerprint",
+        algorithm,
+        columns: "h.at_ms, h.until_ms, h.variant, h.pdq",
+        fill: (segment, place, row, field) => {
+          segment.columns[3][place] = variants.numberOf(text(row, field(2)));
+          // A bit string is sent as its length in bits and then the bits.
+          return field(3) + 4;
+        },
+      },
+      patches: {
+        table: "reference_patch",
+        algorithm: patchAlgorithm,
+        columns: "h.at_ms, h.until_ms, h.x, h.y, h.side, h.id, h.hash",
+        fill: (segment, place, row, field) => {
+          for (const column of [2, 3, 4]) segment.columns[column + 1][place] = row.readInt16BE(field(column));
+          segment.columns[6][place] = Number(row.readBigInt64BE(field(5)));
+          return field(6);
+        },
+      },
+    };
     const segments: Segment[] = [];
     for (const name of ["fingerprints", "patches"] as const) {
-      segments.push(...(await loadShape(client, name, options, segments.length + 1)));
+      segments.push(...(await loadShape(client, name, sources[name], numberOf, segments.length + 1)));
     }
     return { references, variants: variants.all, segments, appliedSeq: rows[0].seq };
   } finally {
@@ -47,49 +68,12 @@ export async function loadSegments({ connectionString, algorithm, patchAlgorithm
   }
 }
 
-/** What the database sends of a column: all its values of a reference end to end, each of so many bytes. */
-interface Sent {
-  sql: string;
-  bytes: number;
-  read(values: Buffer, at: number): number;
-}
-
-const int16 = (column: string): Sent => ({ sql: `int2send(${column})`, bytes: 2, read: (values, at) => values.readInt16BE(at) });
-const int32 = (column: string): Sent => ({ sql: `int4send(${column})`, bytes: 4, read: (values, at) => values.readInt32BE(at) });
-const int64 = (column: string): Sent => ({
-  sql: `int8send(${column})`,
-  bytes: 8,
-  read: (values, at) => 2 ** 32 * values.readInt32BE(at) + values.readUInt32BE(at + 4),
-});
-
 interface Source {
   table: string;
-  /** The columns of the shape from the second on; a variant, which is the same for all that a row is about, is not one of them. */
-  columns: Sent[];
-  variant: "variant" | "''";
-  /** A bit string is sent as its length in bits, four bytes, and then the bits. */
-  hash: { sql: string; bytes: number };
-}
-
-const SOURCES: Record<ShapeName, Source> = {
-  fingerprints: {
-    table: "reference_fingerprint",
-    columns: [int32("at_ms"), int32("until_ms")],
-    variant: "variant",
-    hash: { sql: "bit_send(pdq)", bytes: 36 },
-  },
-  patches: {
-    table: "reference_patch",
-    columns: [int32("at_ms"), int32("until_ms"), int16("x"), int16("y"), int16("side"), int64("id")],
-    variant: "''",
-    hash: { sql: "hash", bytes: 16 },
-  },
-};
-
-interface Known {
-  algorithms: Record<ShapeName, string>;
-  numberOf: Map<number, number>;
-  variants: ReturnType<typeof names>;
+  algorithm: string;
+  columns: string;
+  /** Fills the columns of its own; `field` is where a column's bytes begin in the row. Returns where the hash begins. */
+  fill(segment: Segment, place: number, row: Buffer, field: (column: number) => number): number;
 }
 
 async function activeReferences(client: pg.Client) {
@@ -99,61 +83,36 @@ async function activeReferences(client: pg.Client) {
   return { references: rows.map((r) => r.id), numberOf: new Map(rows.map((r, number) => [Number(r.seq), number])) };
 }
 
-/**
- * A row has all of a reference that is of one variant: putting the values together takes the server about as long as sending a row for
- * each, and saves this process most of its work, which was the slower half.
- */
 async function loadShape(
   client: pg.Client,
   name: ShapeName,
-  { algorithms, numberOf, variants }: Known,
+  { table, columns, algorithm, fill }: Source,
+  numberOf: Map<number, number>,
   firstId: number,
 ): Promise<Segment[]> {
-  const { table, columns, variant, hash } = SOURCES[name];
-  const algorithm = pg.escapeLiteral(algorithms[name]);
-  const { rows } = await client.query<{ n: string }>(
-    `select count(*) as n from ${table} h join reference r on r.id = h.reference_id
-     where r.retired_at is null and h.algorithm = ${algorithm}`,
-  );
+  const from = `from ${table} h join reference r on r.id = h.reference_id
+    where r.retired_at is null and h.algorithm = ${pg.escapeLiteral(algorithm)}`;
+  const { rows } = await client.query<{ n: string }>(`select count(*) as n ${from}`);
   const segments = allocateFor(name, Number(rows[0].n), firstId);
-  const add = adderOf(segments, name);
-  const together = [...columns, hash].map(({ sql }) => `string_agg(${sql}, '')`);
-  await copyOut(
-    client,
-    `select r.seq, h.* from reference r
-     cross join lateral (
-       select ${variant}, ${together.join(", ")} from ${table}
-       where reference_id = r.id and algorithm = ${algorithm} group by 1 offset 0
-     ) h
-     where r.retired_at is null order by r.seq`,
-    (row, at) => {
-      const [seq, variantName, ...values] = fieldsOf(row, at);
-      add(numberOf.get(Number(seq.readBigInt64BE()))!, variants.numberOf(variantName.toString()), values);
-    },
-  );
+  const { hashBytes } = SHAPES[name];
+  let current = -1;
+  let segment = segments[0];
+  let hashes = new Uint8Array(new SharedArrayBuffer(0));
+  await copyOut(client, `select r.seq, ${columns} ${from}`, (row, at) => {
+    if (current < 0 || segment.count === segment.capacity) {
+      segment = segments[++current];
+      hashes = hashesOf(segment);
+    }
+    const field = fieldsOf(row, at);
+    const place = segment.count++;
+    segment.columns[0][place] = numberOf.get(Number(row.readBigInt64BE(field(-1))))!;
+    segment.columns[1][place] = row.readInt32BE(field(0));
+    segment.columns[2][place] = row.readInt32BE(field(1));
+    const hash = fill(segment, place, row, field);
+    for (let i = 0; i < hashBytes; i++) hashes[place * hashBytes + i] = row[hash + i];
+  });
   for (const filled of segments) fillPostings(filled);
   return segments;
-}
-
-/** Takes a row into the segments, which it fills one after the other. */
-function adderOf(segments: Segment[], name: ShapeName): (reference: number, variant: number, values: Buffer[]) => void {
-  const { columns, variant, hash } = SOURCES[name];
-  const { hashBytes } = SHAPES[name];
-  let current = 0;
-  let hashes = segments.length > 0 ? hashesOf(segments[0]) : undefined;
-  return (reference, variantNumber, values) => {
-    const sent = values[columns.length];
-    for (let i = 0; i * hash.bytes < sent.length; i++) {
-      if (segments[current].count === segments[current].capacity) hashes = hashesOf(segments[++current]);
-      const segment = segments[current];
-      const place = segment.count++;
-      segment.columns[0][place] = reference;
-      for (let c = 0; c < columns.length; c++) segment.columns[c + 1][place] = columns[c].read(values[c], i * columns[c].bytes);
-      if (variant === "variant") segment.columns[columns.length + 1][place] = variantNumber;
-      const end = (i + 1) * hash.bytes;
-      hashes!.set(sent.subarray(end - hashBytes, end), place * hashBytes);
-    }
-  };
 }
 
 function allocateFor(name: ShapeName, count: number, firstId: number): Segment[] {
@@ -163,15 +122,19 @@ function allocateFor(name: ShapeName, count: number, firstId: number): Segment[]
   );
 }
 
-function fieldsOf(row: Buffer, at: number): Buffer[] {
-  const fields: Buffer[] = [];
-  for (let next = at; next < row.length; ) {
-    const from = next + 4;
-    next = from + row.readInt32BE(next);
-    fields.push(row.subarray(from, next));
+const starts = new Uint32Array(16);
+
+/** Where each field's bytes begin; column -1 is the reference's seq. */
+function fieldsOf(row: Buffer, at: number): (column: number) => number {
+  let next = at;
+  for (let field = 0; next < row.length; field++) {
+    starts[field] = next + 4;
+    next += 4 + row.readInt32BE(next);
   }
-  return fields;
+  return (column) => starts[column + 1];
 }
+
+const text = (row: Buffer, at: number): string => row.toString("utf8", at, at + row.readInt32BE(at - 4));
 
 /** Numbers for names, in order of appearance. */
 export function names(known: string[] = []): { all: string[]; numberOf(name: string): number } {
