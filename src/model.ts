@@ -200,7 +200,7 @@ export interface Transform {
   cropped: boolean;
 }
 
-/** What a lookup found. `seenSeq` is the newest reference it could have seen. */
+/** What a lookup found. `seenSeq` is the newest change of references (added, retired, deleted) that it could have seen. */
 export interface Found {
   hits: Hit[];
   patchHits: PatchHit[];

@@ -9,7 +9,7 @@ export interface ScanSteps<Tx> {
   earlierOutcome(submission: Submission): Promise<Outcome | undefined>;
   read(media: MediaSource, signal: AbortSignal): Promise<Reading>;
   lookup(reading: Reading): Promise<Found>;
-  /** Looks again, inside the recording transaction, if references have come in since `seenSeq`. */
+  /** Looks again, inside the recording transaction, if references have come in or gone since `seenSeq`. */
   lookupIfChanged(tx: Tx, reading: Reading, seenSeq: string): Promise<Found | undefined>;
   record(submission: Submission, settle: (tx: Tx) => Promise<{ reading?: Reading; verdict: Verdict }>): Promise<Outcome>;
   policy: Policy;
