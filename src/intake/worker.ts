@@ -78,7 +78,9 @@ export function startIntake(
     lockDuration: config.workerLockMs,
     stalledInterval: config.workerLockMs,
     maxStalledCount: NEVER,
-    removeOnComplete: { age: 7 * DAY_S, count: 100_000 },
+    // What became of a submission is in the database. On Postgres BullMQ sorts all finished jobs for a count whenever one finishes (18 ms of
+    // processor time at 10,000 instead of 1.4); in Redis they take memory.
+    removeOnComplete: config.redisUrl ? { age: DAY_S, count: 100_000 } : { age: DAY_S },
     removeOnFail: { age: 30 * DAY_S },
   });
 }
