@@ -33,7 +33,10 @@ const DAY_S = 86_400;
 export function startIntake(
   queues: Queues,
   steps: IntakeSteps,
-  config: Pick<Config, "redisUrl" | "workerConcurrency" | "workerAttempts" | "workerBackoffMs" | "workerLockMs" | "scanTimeoutMs">,
+  config: Pick<
+    Config,
+    "redisUrl" | "workerConcurrency" | "workerAttempts" | "workerBackoffMs" | "workerLockMs" | "scanTimeoutMs"
+  >,
   log: Log,
   stopping: AbortSignal,
 ): Worker {
