@@ -26,7 +26,8 @@ const known = new Uint8Array(32 * FRAMES * REFERENCES);
 generateHashes(known, 2);
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
-const say2 = (ms: number[]): string => {
+/** Of some durations. */
+const rangeOf = (ms: number[]): string => {
   const sorted = [...ms].sort((a, b) => a - b);
   return `median ${sorted[sorted.length >> 1].toFixed(0)} ms, longest ${sorted[sorted.length - 1].toFixed(0)} ms`;
 };
@@ -51,7 +52,10 @@ function queries(hashes: Uint8Array, views: number): Query[] {
   });
 }
 
-function readingOf(number: number, hashes = known.subarray(32 * FRAMES * number, 32 * FRAMES * (number + 1))): Reading {
+function readingOf(
+  number: number,
+  hashes: Uint8Array = known.subarray(32 * FRAMES * number, 32 * FRAMES * (number + 1)),
+): Reading {
   return {
     sha256: number.toString(16).padStart(64, "0"),
     bytes: 1,
@@ -68,7 +72,9 @@ function readingOf(number: number, hashes = known.subarray(32 * FRAMES * number,
 const add = (pool: Pool, number: number, hashes?: Uint8Array) =>
   addReference(pool, { caseId: "prove", label: String(number), provenance: "own" }, readingOf(number, hashes), ALGORITHM);
 
-const submissions = Array.from({ length: SUBMISSIONS }, (_, i) => queries(generateSubmission(known, FRAMES, i), DIHEDRALS.length));
+const submissions = Array.from({ length: SUBMISSIONS }, (_, i) =>
+  queries(generateSubmission(known, FRAMES, i), DIHEDRALS.length),
+);
 
 /** A hit without ids, which differ between databases. */
 const plain = (labels: Map<string, string>) => (h: Hit) =>
@@ -101,7 +107,7 @@ async function proveReplica(): Promise<void> {
   await caughtUp(primary, replica);
   const [here, there] = [await answers([primary]), await answers([replica])];
   must(here.hits.length > 0 && here.hits.join() === there.hits.join(), "the replica answers otherwise than the primary");
-  say(`a lookup on the replica gives the same ${there.hits.length} hits as on the primary (${say2(there.ms)} for 480 hashes)`);
+  say(`a lookup on the replica gives the same ${there.hits.length} hits as on the primary (${rangeOf(there.ms)} for 480 hashes)`);
 
   const untilFound: number[] = [];
   for (let i = 0; i < 20; i++) {
@@ -113,7 +119,7 @@ async function proveReplica(): Promise<void> {
     while (!(await lookup(replica, query, ALGORITHM, 0)).hits.some((h) => h.referenceId === id)) await sleep(1);
     untilFound.push(performance.now() - fromMs);
   }
-  say(`20 references added on the primary were found on the replica after: ${say2(untilFound)}`);
+  say(`20 references added on the primary were found on the replica after: ${rangeOf(untilFound)}`);
 
   await replica.query("select pg_wal_replay_pause()");
   const missed = new Uint8Array(32 * FRAMES);
@@ -122,11 +128,17 @@ async function proveReplica(): Promise<void> {
   const behind = await lookup(replica, queries(missed.subarray(0, 32), 1), ALGORITHM, 0);
   must(behind.hits.length === 0, "a paused replica should not have the newest reference");
   must(behind.seenSeq !== (await newestChange(primary)), "a lookup on a replica that is behind must say that it is");
-  say("a lookup on a replica that is behind misses what is new and tells so: the recording transaction, on the primary, looks again");
+  say(
+    "a lookup on a replica that is behind misses what is new and tells so: the recording transaction, on the primary, looks again",
+  );
   await replica.query("select pg_wal_replay_resume()");
   await caughtUp(primary, replica);
 
-  const refused = async (sql: string) => replica.query(sql).then(() => false, () => true);
+  const refused = async (sql: string) =>
+    replica.query(sql).then(
+      () => false,
+      () => true,
+    );
   must(await refused("insert into audit_log (actor, act, subject) values ('a', 'b', 'c')"), "the replica takes writes");
   must(await refused("listen reupload_references"), "the replica lets us listen");
   say("the replica refuses to be written to, and to LISTEN: what follows changes stays on the primary");
@@ -139,7 +151,10 @@ async function provePartitions(): Promise<void> {
   for (const pool of [whole, ...parts]) await migrate(pool, log);
   const ms: Record<"whole" | "partitioned", number[]> = { whole: [], partitioned: [] };
   for (let number = 0; number < REFERENCES; number++) {
-    for (const [name, pool] of [["whole", whole], ["partitioned", partitioned]] as const) {
+    for (const [name, pool] of [
+      ["whole", whole],
+      ["partitioned", partitioned],
+    ] as const) {
       const fromMs = performance.now();
       await add(pool, number);
       ms[name].push(performance.now() - fromMs);
@@ -147,7 +162,7 @@ async function provePartitions(): Promise<void> {
     // A part of its own for each reference, by a hash that any process can compute.
     await add(parts[number % parts.length], number);
   }
-  say(`adding 60 fingerprints: one database ${say2(ms.whole)}; partitioned over postgres_fdw ${say2(ms.partitioned)}`);
+  say(`adding 60 fingerprints: one database ${rangeOf(ms.whole)}; partitioned over postgres_fdw ${rangeOf(ms.partitioned)}`);
   const { rows } = await partitioned.query<{ part: string; n: number }>(
     "select tableoid::regclass::text as part, count(*)::int as n from reference_fingerprint group by 1 order by 1",
   );
@@ -159,12 +174,18 @@ async function provePartitions(): Promise<void> {
   must(expected.hits.join() === through.hits.join(), "the partitioned database answers otherwise");
   const fanned = await answers(parts);
   must(expected.hits.join() === fanned.hits.join(), "the union of the parts is not the whole");
-  say(`all three give the same ${expected.hits.length} hits; 480 hashes: one database ${say2(expected.ms)}`);
-  say(`  in SQL through the coordinator ${say2(through.ms)}; each part asked by itself, at once, and joined ${say2(fanned.ms)}`);
+  say(`all three give the same ${expected.hits.length} hits; 480 hashes: one database ${rangeOf(expected.ms)}`);
+  say(
+    `  in SQL through the coordinator ${rangeOf(through.ms)}; each part asked by itself, at once, and joined ${rangeOf(fanned.ms)}`,
+  );
 
   await proveIndexFrom(partitioned, expected.hits);
 
-  const { id } = await add(partitioned, REFERENCES + 1, known.subarray(0, 32 * FRAMES).map((byte) => byte ^ 0x55));
+  const { id } = await add(
+    partitioned,
+    REFERENCES + 1,
+    known.subarray(0, 32 * FRAMES).map((byte) => byte ^ 0x55),
+  );
   await retireReference(partitioned, id);
   await partitioned.query("delete from reference where id = $1", [id]);
   const left = await partitioned.query("select 1 from reference_fingerprint where reference_id = $1", [id]);
@@ -195,7 +216,7 @@ async function proveIndexFrom(pool: Pool, expected: string[]): Promise<void> {
   stopping.abort();
   await served;
   must(hits.sort().join() === expected.join(), "the index in memory, loaded from parts, answers otherwise");
-  say(`an index in memory, loaded through the coordinator in ${loadMs.toFixed(0)} ms, gives the same hits (${say2(ms)})`);
+  say(`an index in memory, loaded through the coordinator in ${loadMs.toFixed(0)} ms, gives the same hits (${rangeOf(ms)})`);
 }
 
 await (process.argv[2] === "replica" ? proveReplica() : provePartitions());

@@ -39,7 +39,7 @@ async function readReport(place, command) {
   }
 }
 
-/** Of all but the queues' tables, which have a schema in their names: jobs that are done are kept for a week at most. */
+/** Of all but the queues' tables, which have a schema in their names: jobs that are done are kept for a day. */
 const keptBytes = (tables) => tables.filter(({ table }) => !table.includes(".")).reduce((sum, { bytes }) => sum + bytes, 0);
 
 /** What the three reports say, for one submission of their mix. */

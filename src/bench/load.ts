@@ -111,6 +111,9 @@ export async function benchLoad(config: Config, options: LoadOptions, log: Log, 
       retention: await retentionCost(pool),
       warnings,
     };
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
   } finally {
     await Promise.all(replicas.map((replica) => replica.kill()));
     await site.close();

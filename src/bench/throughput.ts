@@ -120,6 +120,9 @@ export async function benchThroughput(
       fullDecodeMs: floor.fullDecodeMs,
       runs,
     };
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
   } finally {
     await site.close();
   }

@@ -129,7 +129,7 @@ function mostSimilarMoments(hits: PatchHit[]): PatchHit[] {
   return [...byPicture.values()].flatMap((group) => {
     const moments = [...groupBy(group, (h) => h.referenceAtMs).values()];
     return moments
-      .sort((a, b) => b.length - a.length)
+      .sort((a, b) => b.length - a.length || a[0].referenceAtMs - b[0].referenceAtMs)
       .slice(0, MOMENTS_PER_REFERENCE)
       .flat();
   });

@@ -131,7 +131,7 @@ export function wholeAgreements(hits: Hit[], moments: { atMs: number; untilMs: n
  * @param moments all patches of the moments that the hits are about
  */
 export function partAgreements(hits: PatchHit[], moments: Map<string, KnownPatch[]>, sets: PatchSet[]): Map<string, Agreement[]> {
-  const groups = groupBy(hits, (h) => `${h.query} ${h.mirrored} ${momentOf(h.referenceId, h.referenceAtMs)}`);
+  const groups = groupBy([...hits].sort(byValue), (h) => `${h.query} ${h.mirrored} ${momentOf(h.referenceId, h.referenceAtMs)}`);
   const pairs = [...groups.values()].filter((pair) => pair.length >= LEAST_PATCHES);
   const agreements = new Map<string, Agreement[]>();
   for (const pair of pairs) {
@@ -145,7 +145,7 @@ export function partAgreements(hits: PatchHit[], moments: Map<string, KnownPatch
       pairs.length,
     );
     const placement = placementOf(agreeing, mirrored);
-    const look = lookAgain(placement, moments.get(momentOf(referenceId, referenceAtMs)) ?? [], set);
+    const look = lookAgain(placement, [...(moments.get(momentOf(referenceId, referenceAtMs)) ?? [])].sort(byPlace), set);
     // Those that agree are there because they agree; the others are there, or not, by themselves.
     const others = chanceOfThere(look.kinds - agreeing.length, look.visible - agreeing.length);
     const doubt = Math.max(1e-12, alarms * others);
@@ -168,6 +168,19 @@ export function partAgreements(hits: PatchHit[], moments: Map<string, KnownPatch
   }
   return agreements;
 }
+
+/** Ties are broken by the first, so the order must not depend on who found the hits. */
+const byValue = (a: PatchHit, b: PatchHit): number =>
+  a.query - b.query ||
+  a.referenceAtMs - b.referenceAtMs ||
+  Number(a.mirrored) - Number(b.mirrored) ||
+  a.distance - b.distance ||
+  a.patch - b.patch ||
+  byPlace(a.known, b.known) ||
+  (a.referenceId < b.referenceId ? -1 : 1);
+
+type Place = { x: number; y: number; side: number };
+const byPlace = (a: Place, b: Place): number => a.x - b.x || a.y - b.y || a.side - b.side;
 
 /** What one hit says of where the known picture lies in the submission's: the place of its point (0.5, 0.5), and its size. */
 interface Guess {

@@ -3,6 +3,7 @@ import type {
   Dihedral,
   Fingerprint,
   Found,
+  Hit,
   KnownMaterial,
   Match,
   MediaKind,
@@ -126,12 +127,21 @@ export function unscannable(reason: string, policy: Policy): Verdict {
   return { kind: "unscannable", matches: [], reasons: [reason], policyVersion: policy.version };
 }
 
+/** Ties are broken by the first, so the order must not depend on who found the hits. */
+const byValue = (a: Hit, b: Hit): number =>
+  a.query - b.query ||
+  a.referenceAtMs - b.referenceAtMs ||
+  a.pdqDistance - b.pdqDistance ||
+  a.dihedral.localeCompare(b.dihedral) ||
+  a.referenceVariant.localeCompare(b.referenceVariant);
+
 function agreementsByReference(judged: Judged, found: Evidence): Map<string, Agreement[]> {
   const agreements = new Map<string, Agreement[]>();
   const add = (id: string, more: Agreement[]) => {
     if (more.length > 0) agreements.set(id, [...(agreements.get(id) ?? []), ...more]);
   };
-  for (const [id, hits] of groupBy(found.hits, (h) => h.referenceId)) add(id, wholeAgreements(hits, judged.fingerprints));
+  for (const [id, hits] of groupBy([...found.hits].sort(byValue), (h) => h.referenceId))
+    add(id, wholeAgreements(hits, judged.fingerprints));
   for (const [id, parts] of partAgreements(found.patchHits, found.moments, judged.patchSets)) add(id, parts);
   return agreements;
 }

@@ -51,6 +51,19 @@ function inset(frame: Frame, into: Frame): Frame {
   return { ...into, luma };
 }
 
+test("what parts say does not depend on the order in which an index gives them", async () => {
+  const sets = [setOf(cropped(bear, 0.15, 0.03, 0.8), 96)];
+  const known = knownPatches("r", keptPatchSets([setOf(bear, 96)], "image"));
+  const hits = await searchPatches(sets, async () => known);
+  const told = (order: number) => {
+    const turned = <T>(items: T[]) => [...items.slice(order % items.length), ...items.slice(0, order % items.length)].reverse();
+    return partAgreements(turned(hits), byMoment(turned(known)), sets).get("r");
+  };
+  const first = told(0);
+  expect(first).toHaveLength(1);
+  for (let order = 1; order < 25; order++) expect(told(order)).toEqual(first);
+});
+
 describe("a picture is recognised by its parts", () => {
   test.each([
     ["cropped by a fifth, off-centre", (f: Frame) => cropped(f, 0.15, 0.03, 0.8)],
