@@ -177,8 +177,8 @@ function createPatchReader(kind: MediaKind, withinBits: number) {
 }
 
 /**
- * The frame as it is and, where it has borders, the picture inside them; each only if it has enough detail. Patches are taken
- * inside the borders: the edges of bars look alike in all videos.
+ * The frame as it is and, where it has borders, the picture inside them, with whether each has enough detail. Patches are taken
+ * from `picture`, inside the borders: the edges of bars look alike in all videos.
  */
 function readingsOf(frame: Frame, kind: MediaKind): { whole: FrameReading; inside?: FrameReading; picture: Frame } {
   const borders = insideBorders(frame);

@@ -1,7 +1,7 @@
 import type { MediaKind, PatchSet } from "../model.js";
 import { distance } from "./hash.js";
 import { PATCH_WITHIN_BITS } from "./patch-hits.js";
-import { PATCH_BYTES, PATCH_UNITS } from "./patches.js";
+import { PATCH_BYTES, placeTolerance } from "./patches.js";
 
 /**
  * Of which pictures an index keeps patches: no more than one in three seconds, and none that the last one kept is still seen in. On fast
@@ -32,10 +32,6 @@ export function keptPatchSets(sets: PatchSet[], kind: MediaKind): PatchSet[] {
   return kept;
 }
 
-/** A patch is in place when it has moved by less than this share of its side and of the picture's. */
-const MOVED_BY_SIDE = 0.2;
-const MOVED_BY_PICTURE = 0.03;
-
 /** Share of the patches of `known` that are in place in `set`. */
 function seenIn(set: PatchSet, known: PatchSet): number {
   const count = known.places.length / 3;
@@ -49,7 +45,7 @@ function seenIn(set: PatchSet, known: PatchSet): number {
 }
 
 function isInPlace(x: number, y: number, side: number, hash: Uint8Array, { places, hashes }: PatchSet): boolean {
-  const near = MOVED_BY_SIDE * side + MOVED_BY_PICTURE * PATCH_UNITS;
+  const near = placeTolerance(side);
   for (let j = 0; 3 * j < places.length; j++) {
     if (Math.abs(places[3 * j] - x) > near || Math.abs(places[3 * j + 1] - y) > near) continue;
     if (distance(hashes.subarray(PATCH_BYTES * j, PATCH_BYTES * (j + 1)), hash) <= PATCH_WITHIN_BITS) return true;

@@ -12,6 +12,9 @@ export const PATCH_BYTES = BITS / 8;
 /** Lengths are in such parts of the picture's longer side. */
 export const PATCH_UNITS = 4096;
 
+/** How far from where it is looked for a patch of that side may lie and still be in place, in {@link PATCH_UNITS}: a share of its side and of the picture's longer side. */
+export const placeTolerance = (side: number): number => 0.2 * side + 0.03 * PATCH_UNITS;
+
 /** The hashed square's side, in sigmas of its blob. */
 const SIDE_PER_SIGMA = 10;
 

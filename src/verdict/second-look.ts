@@ -1,5 +1,5 @@
 import { distance } from "../fingerprint/hash.js";
-import { mirrorPatchHash, PATCH_BYTES, PATCH_UNITS } from "../fingerprint/patches.js";
+import { mirrorPatchHash, PATCH_BYTES, PATCH_UNITS, placeTolerance } from "../fingerprint/patches.js";
 import type { Hash, KnownPatch, PatchSet } from "../model.js";
 
 /** Where a known picture lies in a submission's: `seen = offset + size * known`, lengths in 1/4096 of the longer sides. */
@@ -25,9 +25,7 @@ export interface SecondLook {
 /** A patch in its predicted place need not be as near as one found anywhere: about one in seven pairs of unrelated patches is this near, if hits go on growing by 1.32 a bit. */
 const THERE_BITS = 36;
 
-/** How far from its predicted place, as a share of its side and of the longer side, and how different in size. */
-const OFF_BY_SIDE = 0.2;
-const OFF_BY_PICTURE = 0.03;
+/** How different in size from what a placement predicts. */
 const SIZE_RATIO = 1.35;
 
 /** Parts a side that the known picture is divided into. */
@@ -86,7 +84,7 @@ function whatIsThere(
   mirrored: boolean,
   { width, places, hashes }: PatchSet,
 ): Hash | undefined {
-  const near = OFF_BY_SIDE * side + OFF_BY_PICTURE * PATCH_UNITS;
+  const near = placeTolerance(side);
   for (let i = 0; 3 * i < places.length; i++) {
     const seenX = mirrored ? width - places[3 * i] : places[3 * i];
     if (Math.abs(seenX - x) > near || Math.abs(places[3 * i + 1] - y) > near) continue;
