@@ -6,7 +6,7 @@ const WORDS = ["model", "errors"];
 const PURE = ["fingerprint", "verdict"];
 const STORIES = ["scan", "register", "read-fingerprints"];
 const GROUND = ["platform", "config"];
-const STAGES = ["intake", "media", "hash-index", "casework", "delivery"];
+const STAGES = ["intake", "media", "hash-index", "casework", "delivery", "people", "exchange"];
 const BELOW_THE_APP = [...WORDS, ...PURE, ...STORIES, ...GROUND, ...STAGES];
 
 const MAY_IMPORT = new Map<string, string[]>([

@@ -10,6 +10,8 @@ import { type Check, createReadiness } from "./readiness.js";
 
 export interface WebParts {
   config: Pick<Config, "httpHost" | "httpPort">;
+  /** Adds the pages and the API to the server; without it there are only health and metrics. */
+  surfaces?(server: FastifyInstance): Promise<void>;
   log: Log;
   metrics: Metrics;
   checks: Check[];
@@ -128,6 +130,7 @@ function explainListen(error: NodeJS.ErrnoException, { httpHost, httpPort }: Web
 export async function startWeb(parts: WebParts): Promise<Web> {
   const server = createServer(parts.log);
   addRoutes(server, parts);
+  await parts.surfaces?.(server);
   try {
     const address = await server.listen({ host: parts.config.httpHost, port: parts.config.httpPort });
     return { address, close: () => server.close() };

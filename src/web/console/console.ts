@@ -1,0 +1,4 @@
+import type { FastifyInstance } from "fastify";
+import type { Parts } from "../parts.js";
+
+export async function consoleRoutes(_server: FastifyInstance, _parts: Parts): Promise<void> {}
