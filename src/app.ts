@@ -1,5 +1,14 @@
+import { setImmediate as turnOfOthers } from "node:timers/promises";
 import type { PoolClient } from "pg";
-import { markLookedBack, pastSubmissions, pendingLookBack, recordLookBack } from "./casework/look-back.js";
+import type { LearnSteps } from "./casework/learn.js";
+import {
+  alone,
+  interruptedLookBacks,
+  markLookedBack,
+  pastSubmissions,
+  pendingLookBack,
+  recordLookBack,
+} from "./casework/look-back.js";
 import { earlierOutcome, recordScan } from "./casework/record.js";
 import type { CaseworkSettings } from "./casework/settings.js";
 import type { Config } from "./config.js";
@@ -11,7 +20,8 @@ import { newestChange, summaries } from "./hash-index/lookup.js";
 import type { Lookups } from "./hash-index/lookups.js";
 import { materialOf } from "./hash-index/material.js";
 import { momentsOfHits, patchesOfReference } from "./hash-index/patches.js";
-import { addReference } from "./hash-index/references.js";
+import { recall } from "./hash-index/recall.js";
+import { addReference, retireReference } from "./hash-index/references.js";
 import { fetchMedia } from "./media/fetch-media.js";
 import { findFfmpeg } from "./media/find-ffmpeg.js";
 import { readFrames } from "./media/frames.js";
@@ -22,7 +32,7 @@ import type { Log } from "./platform/log.js";
 import { migrate } from "./platform/migrate.js";
 import { createQueues, type Queues } from "./platform/queues.js";
 import { readVersion } from "./platform/version.js";
-import { readFingerprints } from "./read-fingerprints.js";
+import { type ReadSteps, readFingerprints } from "./read-fingerprints.js";
 import { lookBack, type RegisterSteps } from "./register.js";
 import type { ScanSteps } from "./scan.js";
 import { LEAST_PATCHES } from "./verdict/agreement.js";
@@ -40,6 +50,11 @@ export interface App {
   registerSteps: RegisterSteps;
   /** Reads a file or URL that the person at the command line named: no allowed folders, no limit to public addresses. */
   readLocal(media: MediaSource, signal: AbortSignal): Promise<Reading>;
+  /** Reads what came in over HTTP: by the rules for a submission, and from the folder that uploads are written to. */
+  readReceived(media: MediaSource, how: "as a scan" | "as a reference", signal: AbortSignal): Promise<Reading>;
+  /** What a caseworker's confirmation teaches the index. Past submissions are searched for it by the relay's housekeeping. */
+  learnSteps: Required<LearnSteps>;
+  casework: CaseworkSettings;
   /** Finishes look-backs that a crash interrupted; returns how many. */
   resumeLookBacks(signal: AbortSignal): Promise<number>;
   close(): Promise<void>;
@@ -65,7 +80,13 @@ export async function openApp(config: Config, log: Log): Promise<App> {
     index,
     scanSteps: scanStepsOf(config, database, index, log),
     registerSteps,
-    readLocal: reader(anywhere(config), log, { thrifty: true }),
+    readLocal: reader(anywhere(config), log, { thrifty: true }, knownBytes(database)),
+    readReceived: receivedReader(config, database, log),
+    learnSteps: {
+      learn: (reference, reading) => addReference(database.pool, reference, reading, ALGORITHM),
+      retire: (id) => retireReference(database.pool, id),
+    },
+    casework: caseworkSettings(config),
     resumeLookBacks: (signal) => resumeLookBacks(database, registerSteps, signal),
     close: async () => {
       await queues.close();
@@ -84,7 +105,7 @@ const indexOptions = (config: Config, { connectionString }: Database) => ({
 function scanStepsOf(config: Config, { pool }: Database, index: HashIndex, log: Log): ScanSteps<PoolClient> {
   return {
     earlierOutcome: (submission) => earlierOutcome(pool, submission),
-    read: reader(config, log, { thrifty: true }),
+    read: reader(config, log, { thrifty: true }, knownBytes({ pool })),
     lookup: (reading) => lookupAll(index.lookups(), pool, reading),
     lookupIfChanged: async (tx, reading, seenSeq) => {
       await holdIndexStill(tx);
@@ -116,24 +137,52 @@ function registerStepsOf(config: Config, { pool }: Database, log: Log): Register
     past: () => pastSubmissions(pool, ALGORITHM),
     recordLookBack: (past, verdict, reference) => recordLookBack(pool, past, verdict, reference, caseworkSettings(config)),
     lookedBack: (referenceId) => markLookedBack(pool, referenceId),
+    rest: rests(),
     policy: POLICY,
+  };
+}
+
+/** What else a process does (scans, health, the console) waits no longer than this for a look-back, and a few milliseconds. */
+const LONGEST_TURN_MS = 10;
+
+function rests(): () => Promise<void> {
+  let sinceMs = performance.now();
+  return async () => {
+    if (performance.now() - sinceMs < LONGEST_TURN_MS) return;
+    await turnOfOthers();
+    sinceMs = performance.now();
   };
 }
 
 /** What the person at the command line may read: everything. */
 const anywhere = (config: Config): Config => ({ ...config, mediaRoots: ["/"], mediaAllowPrivateAddresses: true });
 
+function receivedReader(config: Config, { pool }: Database, log: Log): App["readReceived"] {
+  const received = { ...config, mediaRoots: [...config.mediaRoots, config.mediaTmpDir] };
+  const scanning = reader(received, log, { thrifty: true }, knownBytes({ pool }));
+  const registering = reader(received, log, { thrifty: false });
+  return (media, how, signal) => (how === "as a scan" ? scanning : registering)(media, signal);
+}
+
 const caseworkSettings = (config: Config): CaseworkSettings => ({
   toolVersion: readVersion(),
   policy: POLICY,
   retentionDays: config.submissionRetentionDays,
   takedownDeadlineHours: config.takedownDeadlineHours,
+  takedownAttempts: config.takedownAttempts,
 });
+
+/** A scan, and a dry run, which must say the same, decodes nothing that is known byte for byte. */
+const knownBytes =
+  ({ pool }: Pick<Database, "pool">) =>
+  (sha256: string) =>
+    recall(pool, sha256, { algorithm: ALGORITHM, patchAlgorithm: PATCH_ALGORITHM });
 
 function reader(
   config: Config,
   log: Log,
   how: { thrifty: boolean },
+  recallBytes?: ReadSteps["recall"],
 ): (media: MediaSource, signal: AbortSignal) => Promise<Reading> {
   const limits = { maxPixels: config.mediaMaxPixels, maxDurationMs: config.mediaMaxDurationMs, timeoutMs: config.scanTimeoutMs };
   const fetching = {
@@ -151,6 +200,7 @@ function reader(
         fetch: (source) => fetchMedia(source, fetching, signal),
         probe: (file) => probeMedia(file, ffmpeg, limits, signal),
         frames: (file, probe, sampling) => readFrames(file, probe, ffmpeg, { ...options, sampling }, signal),
+        recall: recallBytes,
       },
       media,
       how,
@@ -158,13 +208,19 @@ function reader(
   };
 }
 
-async function resumeLookBacks(database: Database, steps: RegisterSteps, signal: AbortSignal): Promise<number> {
+/** Each reference by one process: the others go on with the next. */
+async function resumeLookBacks({ pool }: Database, steps: RegisterSteps, signal: AbortSignal): Promise<number> {
   let resumed = 0;
-  for (;;) {
-    const pending = await pendingLookBack(database.pool);
-    if (!pending) return resumed;
-    const patches = await patchesOfReference(database.pool, pending.reference.id);
-    await lookBack(steps, pending.reference, { fingerprints: pending.fingerprints, patches }, signal);
-    resumed++;
+  for (const id of await interruptedLookBacks(pool)) {
+    signal.throwIfAborted();
+    const done = await alone(pool, id, async () => {
+      const pending = await pendingLookBack(pool, id);
+      if (!pending) return false;
+      const known = { fingerprints: pending.fingerprints, patches: await patchesOfReference(pool, id) };
+      await lookBack(steps, pending.reference, known, signal);
+      return true;
+    });
+    if (done) resumed++;
   }
+  return resumed;
 }

@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { homedir, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { z } from "zod";
@@ -21,6 +22,46 @@ const urlOf = (...schemes: string[]) =>
   z
     .string()
     .refine((v) => schemes.some((s) => v.startsWith(`${s}://`)), `must start with ${schemes.map((s) => `${s}://`).join(" or ")}`);
+
+/** An address without a path: what pages are reached at, or who signs people in. Only on this machine may it go without TLS. */
+const origin = z.string().transform((v, context) => {
+  const url = URL.canParse(v) ? new URL(v) : undefined;
+  if (url && /^https?:$/.test(url.protocol) && url.pathname === "/" && !url.search && !url.hash && !url.username)
+    return url.origin;
+  context.addIssue("must be an address such as https://reupload.example.org, without a path");
+  return z.NEVER;
+});
+
+const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
+
+const issuer = z.string().refine((v) => {
+  const url = URL.canParse(v) ? new URL(v) : undefined;
+  return url?.protocol === "https:" || (url?.protocol === "http:" && LOOPBACK.test(url.hostname));
+}, "must start with https://");
+
+const addresses = z
+  .string()
+  .transform((v) => v.split(",").map((part) => part.trim()))
+  .pipe(z.array(z.string().refine(isNetwork, "must be addresses or networks (10.0.0.0/8), separated by commas")));
+
+function isNetwork(text: string): boolean {
+  const [address, bits, more] = text.split("/");
+  const most = isIP(address) === 6 ? 128 : 32;
+  return more === undefined && isIP(address) !== 0 && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= most));
+}
+
+const timeZone = z.string().refine((name) => {
+  try {
+    return Boolean(new Intl.DateTimeFormat("en", { timeZone: name }));
+  } catch {
+    return false;
+  }
+}, "must be a time zone such as Europe/Tirane");
+
+const mailAddresses = z
+  .string()
+  .transform((v) => v.split(",").map((part) => part.trim()))
+  .pipe(z.array(z.email("must be e-mail addresses, separated by commas")).nonempty());
 
 const roles = z
   .string()
@@ -64,9 +105,25 @@ const schema = z.object({
   SHUTDOWN_GRACE_MS: whole(0).default(25_000),
   SUBMISSION_RETENTION_DAYS: whole(1, 36_500).default(365),
   TAKEDOWN_DEADLINE_HOURS: whole(1, 8_760).default(24),
-  HASH_INDEX_IN_PROCESS_FROM: z.union([z.literal("never"), whole(0)], "must be a whole number, or never").default(1_000_000),
+  TAKEDOWN_ATTEMPTS: whole(1, 100).default(5),
+  NOTICE_SENDER: z.string().max(1_000, "may have 1000 characters").optional(),
+  CONSOLE_PREVIEW: z.enum(["off", "tiles"], "must be off or tiles").default("off"),
+  CONSOLE_TIME_ZONE: timeZone.default("UTC"),
+  SMTP_URL: urlOf("smtp", "smtps").optional(),
+  MAIL_FROM: z.email("must be an e-mail address").optional(),
+  DIGEST_TO: mailAddresses.optional(),
+  DIGEST_HOUR: whole(0, 23).default(7),
+  DIGEST_LANGUAGE: z.enum(["en", "sq"], "must be en or sq").default("en"),
+  HASH_INDEX_IN_PROCESS_FROM: z.union([z.literal("never"), whole(0)], "must be a whole number, or never").default(1_000),
   HTTP_HOST: z.string().default("127.0.0.1"),
   HTTP_PORT: whole(0, 65_535).default(8080),
+  HTTP_TRUSTED_PROXIES: addresses.default([]),
+  PUBLIC_URL: origin.optional(),
+  COOKIE_SECURE: z.enum(["auto", "0", "1"], "must be auto, 0 or 1").default("auto"),
+  OIDC_ISSUER: issuer.optional(),
+  OIDC_CLIENT_ID: z.string().optional(),
+  OIDC_CLIENT_SECRET: z.string().optional(),
+  OIDC_ROLE_CLAIM: z.string().optional(),
   LOG_LEVEL: z.enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"]).default("info"),
 });
 
@@ -94,9 +151,29 @@ export type Config = {
   shutdownGraceMs: number;
   submissionRetentionDays: number;
   takedownDeadlineHours: number;
+  takedownAttempts: number;
+  /** Who signs letters to platforms: name, organisation, address. */
+  noticeSender?: string;
+  consolePreview: "off" | "tiles";
+  /** IANA name, such as "Europe/Tirane". */
+  consoleTimeZone: string;
+  smtpUrl?: string;
+  mailFrom?: string;
+  digestTo?: string[];
+  digestHour: number;
+  digestLanguage: "en" | "sq";
   hashIndexInProcessFrom: number | "never";
   httpHost: string;
   httpPort: number;
+  /** Addresses and networks whose X-Forwarded-* headers are believed. */
+  httpTrustedProxies: string[];
+  /** Such as "https://reupload.example.org": no path, no slash at the end. */
+  publicUrl?: string;
+  cookieSecure: "auto" | "0" | "1";
+  oidcIssuer?: string;
+  oidcClientId?: string;
+  oidcClientSecret?: string;
+  oidcRoleClaim?: string;
   logLevel: string;
 };
 
@@ -128,5 +205,10 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     const problems = parsed.error.issues.map((i) => `${String(i.path[0])} ${i.message}`);
     throw new UsageError(`configuration: ${[...new Set(problems)].join("; ")}`);
   }
+  const { OIDC_ISSUER, OIDC_CLIENT_ID, PUBLIC_URL, SMTP_URL, MAIL_FROM, DIGEST_TO } = parsed.data;
+  if (DIGEST_TO !== undefined && (SMTP_URL === undefined || MAIL_FROM === undefined))
+    throw new UsageError("configuration: DIGEST_TO needs SMTP_URL, the mail server, and MAIL_FROM, the sender");
+  if (OIDC_ISSUER !== undefined && (OIDC_CLIENT_ID === undefined || PUBLIC_URL === undefined))
+    throw new UsageError("configuration: OIDC_ISSUER needs OIDC_CLIENT_ID, and PUBLIC_URL for the way back");
   return Object.fromEntries(Object.entries(parsed.data).map(([k, v]) => [camel(k), v])) as Config;
 }

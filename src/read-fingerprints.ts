@@ -2,28 +2,22 @@ import { viewsFromHashes } from "./fingerprint/approximate-views.js";
 import { cropFrame, insideBorders } from "./fingerprint/borders.js";
 import { type FrameReading, fingerprintFrame } from "./fingerprint/fingerprint-frame.js";
 import { distance } from "./fingerprint/hash.js";
+import { LISTED, listedQuery, type StillFrame, type StillReading } from "./fingerprint/meta-pdq.js";
 import { PATCH_ALGORITHM, patchesOf } from "./fingerprint/patches.js";
 import { createThinner, type ThinOptions } from "./fingerprint/thin.js";
-import type {
-  Fingerprint,
-  Frame,
-  Hash,
-  MediaFile,
-  MediaKind,
-  MediaSource,
-  PatchSet,
-  Probe,
-  Query,
-  Reading,
-  View,
-} from "./model.js";
+import type { Fingerprint, Frame, Hash, MediaFile, MediaKind, MediaSource, PatchSet, Probe, Query, View } from "./model.js";
 
 /** The I/O of a reading. */
 export interface ReadSteps {
   fetch(media: { url: string } | { path: string }): Promise<MediaFile>;
   probe(file: MediaFile): Promise<Probe>;
   frames(file: MediaFile, probe: Probe, sampling: Sampling): AsyncIterable<Frame>;
+  /** What is known of a file with these bytes, so that it need not be decoded. */
+  recall?(sha256: string): Promise<Recalled | undefined>;
 }
+
+/** What a reading says besides how it came about. */
+export type Recalled = Pick<StillReading, "kind" | "durationMs" | "fingerprints" | "patchSets" | "listed">;
 
 /** `thrifty` decodes only what a scan needs; a reference, which is read once and compared for years, is decoded in full. */
 export interface Sampling {
@@ -83,12 +77,18 @@ type Thinning = Pick<ThinOptions, "withinBits" | "shortestMs">;
  *
  * @throws UnscannableError when it cannot be decoded; TransientError when it may be fetched later.
  */
-export async function readFingerprints(steps: ReadSteps, media: MediaSource, options: { thrifty: boolean }): Promise<Reading> {
+export async function readFingerprints(
+  steps: ReadSteps,
+  media: MediaSource,
+  options: { thrifty: boolean },
+): Promise<StillReading> {
   if ("fingerprints" in media) return given(media);
   const startedAtMs = performance.now();
   const file = await steps.fetch(media);
   try {
     const fetchedAtMs = performance.now();
+    const recalled = await steps.recall?.(file.sha256);
+    if (recalled) return fromMemory(recalled, file, fetchedAtMs - startedAtMs);
     const probe = await steps.probe(file);
     const read = await readAll(steps, file, probe, options.thrifty);
     const elapsedMs = performance.now() - fetchedAtMs;
@@ -99,6 +99,7 @@ export async function readFingerprints(steps: ReadSteps, media: MediaSource, opt
       durationMs: probe.kind === "image" ? 0 : Math.max(probe.durationMs, read.lastAtMs),
       fingerprints: read.fingerprints,
       patchSets: read.patchSets,
+      ...(read.listed && { listed: read.listed }),
       framesRead: read.framesRead,
       framesUnusable: read.framesUnusable,
       timingsMs: { fetch: fetchedAtMs - startedAtMs, decode: elapsedMs - read.hashMs, hash: read.hashMs },
@@ -106,6 +107,12 @@ export async function readFingerprints(steps: ReadSteps, media: MediaSource, opt
   } finally {
     await file.dispose();
   }
+}
+
+function fromMemory(recalled: Recalled, { sha256, bytes }: MediaFile, fetchMs: number): StillReading {
+  const moments = new Set(recalled.fingerprints.map((f) => f.atMs)).size;
+  const timingsMs = { fetch: fetchMs, decode: 0, hash: 0 };
+  return { ...recalled, sha256, bytes, framesRead: moments, framesUnusable: 0, timingsMs };
 }
 
 /**
@@ -125,12 +132,13 @@ async function readAll(steps: ReadSteps, file: MediaFile, probe: Probe, thrifty:
   return readFrames(steps.frames(file, probe, { ...sampling, thrifty: false }), probe.kind, thinning);
 }
 
-async function readFrames(frames: AsyncIterable<Frame>, kind: MediaKind, thinning: Thinning) {
+async function readFrames(frames: AsyncIterable<StillFrame>, kind: MediaKind, thinning: Thinning) {
   const thinner = createThinner<Pending>(thinning);
   const patches = createPatchReader(kind, thinning.withinBits);
   const fingerprints: Query[] = [];
   const keep = ({ viewsOf, ...fingerprint }: Pending) => fingerprints.push({ ...fingerprint, views: viewsOf() });
   const read = { framesRead: 0, framesUnusable: 0, lastAtMs: 0, longestGapMs: 0, hashMs: 0 };
+  let listed: Query | undefined;
   for await (const frame of frames) {
     const fromMs = performance.now();
     const { whole, inside, picture } = readingsOf(frame, kind);
@@ -138,6 +146,8 @@ async function readFrames(frames: AsyncIterable<Frame>, kind: MediaKind, thinnin
     for (const { fingerprint, views } of usable) thinner.push({ ...fingerprint, viewsOf: views }).forEach(keep);
     const innermost = inside ?? whole;
     if (innermost.usable || innermost.hasContrast) patches.push(picture, innermost.fingerprint.pdq);
+    // What is too flat or dark for our hash is so for Meta's.
+    if (frame.asMeta && whole.usable) listed = listedQuery(frame.asMeta);
     read.framesRead++;
     if (usable.length === 0) read.framesUnusable++;
     read.longestGapMs = Math.max(read.longestGapMs, frame.atMs - read.lastAtMs);
@@ -146,7 +156,7 @@ async function readFrames(frames: AsyncIterable<Frame>, kind: MediaKind, thinnin
   }
   thinner.flush().forEach(keep);
   fingerprints.sort((a, b) => a.atMs - b.atMs);
-  return { ...read, fingerprints, patchSets: patches.sets };
+  return { ...read, fingerprints, patchSets: patches.sets, listed };
 }
 
 /**
@@ -188,14 +198,18 @@ function readingsOf(frame: Frame, kind: MediaKind): { whole: FrameReading; insid
   return { whole, inside: fingerprintFrame(picture, "inside borders", kind), picture };
 }
 
-/** Hashes that were made elsewhere. Their mirrored and turned views can only be estimated. */
-function given(media: Extract<MediaSource, { fingerprints: unknown }>): Reading {
+/** Hashes that were made elsewhere. Their mirrored and turned views can only be estimated. One of variant {@link LISTED} is Meta's of a still. */
+function given(media: Extract<MediaSource, { fingerprints: unknown }>): StillReading {
+  const withViews = media.fingerprints.map((f) => ({ ...f, views: viewsFromHashes(f.pdq, f.blockhash) }));
+  const listed = withViews.find((f) => f.variant === LISTED);
+  const own = withViews.filter((f) => f.variant !== LISTED);
   return {
+    ...(listed && { listed }),
     sha256: media.sha256,
     bytes: 0,
     kind: media.kind,
     durationMs: media.durationMs,
-    fingerprints: media.fingerprints.map((f) => ({ ...f, views: viewsFromHashes(f.pdq, f.blockhash) })),
+    fingerprints: own.length > 0 ? own : withViews,
     patchSets: media.patchSets,
     framesRead: media.fingerprints.length,
     framesUnusable: 0,

@@ -2,6 +2,7 @@ import { UnscannableError } from "./errors.js";
 import { hitsAgainst } from "./fingerprint/hits-against.js";
 import { byMoment, knownPatches, searchPatches } from "./fingerprint/patch-hits.js";
 import type {
+  Hit,
   KnownPatch,
   MediaSource,
   NewReference,
@@ -24,6 +25,8 @@ export interface RegisterSteps {
   /** False when there was nothing to tell that an earlier alert had not told. */
   recordLookBack(past: PastSubmission, verdict: Verdict, reference: ReferenceSummary): Promise<boolean>;
   lookedBack(referenceId: string): Promise<void>;
+  /** Asked for after every few milliseconds of work: lets whatever else this process does have its turn. */
+  rest(): Promise<void>;
   policy: Policy;
 }
 
@@ -64,7 +67,7 @@ export async function register(
 
 /** Searches past submissions for one reference; returns for how many an alert was raised. Safe to repeat. */
 export async function lookBack(
-  steps: Pick<RegisterSteps, "past" | "recordLookBack" | "lookedBack" | "policy">,
+  steps: Pick<RegisterSteps, "past" | "recordLookBack" | "lookedBack" | "rest" | "policy">,
   reference: ReferenceSummary,
   known: { fingerprints: Query[]; patches: KnownPatch[] },
   signal: AbortSignal,
@@ -74,8 +77,12 @@ export async function lookBack(
   let raised = 0;
   for await (const past of steps.past()) {
     signal.throwIfAborted();
-    const hits = hitsAgainst(past.fingerprints, reference.id, known.fingerprints, steps.policy.withinBits);
-    const parts = await searchPatches(past.patchSets, async () => known.patches);
+    await steps.rest();
+    const hits = await hitsIn(past, reference.id, known.fingerprints, steps);
+    const parts = await searchPatches(past.patchSets, async () => {
+      await steps.rest();
+      return known.patches;
+    });
     if (hits.length === 0 && parts.length === 0) continue;
     const judged = { ...past, framesRead: past.fingerprints.length, framesUnusable: 0 };
     const verdict = decide(
@@ -88,4 +95,25 @@ export async function lookBack(
   }
   await steps.lookedBack(reference.id);
   return raised;
+}
+
+/** So many pairs of hashes are compared in 4 ms. */
+const PAIRS_AT_ONCE = 50_000;
+
+/** {@link hitsAgainst} of some pictures at a time: an hour of each is half a billion pairs. */
+async function hitsIn(
+  { fingerprints }: PastSubmission,
+  referenceId: string,
+  known: Query[],
+  { policy, rest }: Pick<RegisterSteps, "policy" | "rest">,
+): Promise<Hit[]> {
+  const views = known.reduce((sum, { views }) => sum + views.length, 1);
+  const atOnce = Math.max(1, Math.floor(PAIRS_AT_ONCE / views));
+  const hits: Hit[] = [];
+  for (let from = 0; from < fingerprints.length; from += atOnce) {
+    const some = hitsAgainst(fingerprints.slice(from, from + atOnce), referenceId, known, policy.withinBits);
+    for (const hit of some) hits.push({ ...hit, query: hit.query + from });
+    await rest();
+  }
+  return hits;
 }

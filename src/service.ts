@@ -2,20 +2,37 @@ import { constants } from "node:fs";
 import { access } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { App } from "./app.js";
-import type { Role } from "./config.js";
+import { eraseFromQueues } from "./casework/erase/queues.js";
+import { settleLessons } from "./casework/learn.js";
+import { retireExpired } from "./casework/retention.js";
+import { recheckTakedowns } from "./casework/takedown-rechecks.js";
+import { startTakedownResults, TAKEDOWN_RESULTS } from "./casework/takedown-results.js";
+import { sweepTakedowns } from "./casework/takedown-sweep.js";
+import type { Config, Role } from "./config.js";
+import { type DigestOptions, runDigest } from "./delivery/digest.js";
 import { runRelay } from "./delivery/relay.js";
-import { packSome } from "./hash-index/pack.js";
-import { SUBMISSIONS } from "./intake/client.js";
+import { runWebhooks } from "./delivery/webhooks.js";
+import { packSome, postYoung } from "./hash-index/pack.js";
+import { createIntakeClient, SUBMISSIONS } from "./intake/client.js";
 import { parkJob } from "./intake/park.js";
 import { startIntake } from "./intake/worker.js";
 import { findFfmpeg } from "./media/find-ffmpeg.js";
+import { stillThere } from "./media/still-there.js";
 import type { Outcome, Submission } from "./model.js";
+import type { Log } from "./platform/log.js";
 import { createMetrics, type Metrics } from "./platform/metrics.js";
-import { recordUnscannable, type Scanned, scan } from "./scan.js";
+import { register } from "./register.js";
+import { judge, recordUnscannable, type Scanned, scan } from "./scan.js";
+import type { Parts } from "./web/parts.js";
 import { startWeb } from "./web/server.js";
+import { addSurfaces } from "./web/surfaces.js";
+import { webhookGuard } from "./web/webhook-guard.js";
 
-/** How often the relay's process looks for look-backs that a crash interrupted, and for what has outlived its retention. */
+/** How often the relay's process looks for what a crash interrupted, what is late, and what has outlived its retention. */
 const HOUSEKEEPING_MS = 60_000;
+
+/** Until their postings are written, new fingerprints are compared one by one. */
+const POSTING_MS = 3_000;
 
 export interface Service {
   /** Where the web role listens, when it was asked for. */
@@ -42,6 +59,7 @@ export async function startService(app: App, roles: Role[]): Promise<Service> {
         metrics,
         checks: checksOf(app),
         isDraining: () => draining.signal.aborted,
+        surfaces: (server) => addSurfaces(server, partsOf(app)),
       })
     : undefined;
   // Only who scans looks anything up.
@@ -49,12 +67,7 @@ export async function startService(app: App, roles: Role[]): Promise<Service> {
   const worker = roles.includes("worker")
     ? startIntake(app.queues, intakeSteps(app, metrics), app.config, app.log, killing.signal)
     : undefined;
-  const relay = roles.includes("relay")
-    ? Promise.all([
-        runRelay(app.database.pool, app.database.connectionString, app.queues, app.log, drained.signal),
-        keepHouse(app, draining.signal),
-      ])
-    : undefined;
+  const relay = roles.includes("relay") ? runRelayRole(app, draining.signal, drained.signal) : undefined;
   app.log.info(
     { roles, queues: app.queues.backend, embedded: app.database.embedded, listening: web?.address.replace("http://", "") },
     "ready",
@@ -70,6 +83,45 @@ export async function startService(app: App, roles: Role[]): Promise<Service> {
       await index;
       clearTimeout(grace);
       await web?.close();
+    },
+  };
+}
+
+async function runRelayRole(app: App, draining: AbortSignal, drained: AbortSignal): Promise<void> {
+  const { config, log, queues } = app;
+  const { pool, connectionString } = app.database;
+  const results = startTakedownResults(queues, pool, log);
+  const digest = digestOptions(config);
+  await Promise.all([
+    runRelay(pool, connectionString, queues, log, drained),
+    runWebhooks(pool, connectionString, { publicUrl: config.publicUrl, guard: webhookGuard(config) }, log, drained),
+    digest && runDigest(pool, digest, log, draining),
+    every(HOUSEKEEPING_MS, "housekeeping", () => keepHouse(app, draining), log, draining),
+    every(POSTING_MS, "posting", () => postYoung(pool), log, draining),
+  ]);
+  await results.close();
+}
+
+function digestOptions(config: Config): DigestOptions | undefined {
+  const { smtpUrl, mailFrom: from, digestTo: to, digestHour: hour, digestLanguage: language, publicUrl } = config;
+  if (!smtpUrl || !from || !to) return undefined;
+  return { smtpUrl, from, to, hour, language, publicUrl, timeZone: config.consoleTimeZone };
+}
+
+/** What pages and API work with. */
+export function partsOf(app: App): Parts {
+  const { config, log, queues, casework: settings, learnSteps: acts } = app;
+  return {
+    ...{ config, log, queues, settings, acts },
+    pool: app.database.pool,
+    intake: createIntakeClient(queues),
+    check: async (media, signal) => {
+      const reading = await app.readReceived(media, "as a scan", signal);
+      return { reading, ...(await judge(app.scanSteps, reading)) };
+    },
+    register: (media, reference, signal) => {
+      const read = (source: typeof media) => app.readReceived(source, "as a reference", signal);
+      return register({ ...app.registerSteps, read }, media, reference, signal);
     },
   };
 }
@@ -117,7 +169,7 @@ function count(metrics: Metrics, { outcome, reading, timingsMs }: Scanned, elaps
     metrics.stageSeconds.observe({ stage }, ms / 1000);
 }
 
-const QUEUE_NAMES = [SUBMISSIONS, "alerts", "takedowns"];
+const QUEUE_NAMES = [SUBMISSIONS, "alerts", "takedowns", TAKEDOWN_RESULTS];
 
 function metricSources({ database: { pool }, queues, index }: App) {
   const one = async (sql: string) => Number((await pool.query<{ n: string }>(sql)).rows[0].n);
@@ -143,16 +195,29 @@ export function checksOf({ config, database: { pool }, queues }: App) {
 }
 
 async function keepHouse(app: App, stopping: AbortSignal): Promise<void> {
+  const { log, casework, config } = app;
+  const { pool } = app.database;
+  const isThere = (url: string, what: "media" | "page") =>
+    stillThere(url, what, { allowPrivateAddresses: config.mediaAllowPrivateAddresses }, stopping);
+  await settleLessons(pool, app.learnSteps);
+  const resumed = await app.resumeLookBacks(stopping);
+  if (resumed > 0) log.info({ resumed }, "interrupted look-backs finished");
+  const swept = await sweepTakedowns(pool, casework);
+  if (swept.queuedAgain + swept.expired > 0) log.info(swept, "takedowns past their deadline");
+  for (let due = 1; due > 0 && !stopping.aborted; ) ({ due } = await recheckTakedowns(pool, isThere, casework));
+  await packSome(pool);
+  for (const { inQueues } of await retireExpired(pool)) await eraseFromQueues(app.queues, inQueues);
+  const { rowCount } = await pool.query("delete from submission_fingerprint where expires_at < now()");
+  if (rowCount) log.info({ submissions: rowCount }, "fingerprints past their retention removed");
+}
+
+async function every(ms: number, what: string, work: () => Promise<unknown>, log: Log, stopping: AbortSignal): Promise<void> {
   while (!stopping.aborted) {
     try {
-      const resumed = await app.resumeLookBacks(stopping);
-      if (resumed > 0) app.log.info({ resumed }, "interrupted look-backs finished");
-      await packSome(app.database.pool);
-      const { rowCount } = await app.database.pool.query("delete from submission_fingerprint where expires_at < now()");
-      if (rowCount) app.log.info({ submissions: rowCount }, "fingerprints past their retention removed");
+      await work();
     } catch (err) {
-      if (!stopping.aborted) app.log.warn({ err }, "housekeeping failed; trying again");
+      if (!stopping.aborted) log.warn({ err }, `${what} failed; trying again`);
     }
-    await sleep(HOUSEKEEPING_MS, undefined, { signal: stopping }).catch(() => {});
+    await sleep(ms, undefined, { signal: stopping }).catch(() => {});
   }
 }

@@ -37,4 +37,26 @@ describe("the configuration", () => {
       expect(() => loadConfig({ WORKER_CONCURRENCY: value })).toThrow(/WORKER_CONCURRENCY must be a whole number/);
     }
   });
+
+  test("an address of our own is an origin, with or without a slash at the end", () => {
+    expect(loadConfig({ PUBLIC_URL: "https://Reupload.example.org/" }).publicUrl).toBe("https://reupload.example.org");
+    for (const value of ["reupload.example.org", "https://x.org/console", "https://x.org/?a", "ftp://x.org", "https://u:p@x.org"])
+      expect(() => loadConfig({ PUBLIC_URL: value })).toThrow(/PUBLIC_URL must be an address/);
+  });
+
+  test("who signs people in is reached over TLS, unless it is on this machine, and the way back must be known", () => {
+    const oidc = { OIDC_CLIENT_ID: "reupload", PUBLIC_URL: "https://reupload.example.org" };
+    for (const value of ["https://id.example.org/realms/x", "http://127.0.0.1:9000", "http://localhost:9000"])
+      expect(loadConfig({ ...oidc, OIDC_ISSUER: value }).oidcIssuer).toBe(value);
+    for (const value of ["http://id.example.org", "id.example.org"])
+      expect(() => loadConfig({ ...oidc, OIDC_ISSUER: value })).toThrow(/OIDC_ISSUER must start with https/);
+    for (const missing of Object.keys(oidc))
+      expect(() => loadConfig({ ...oidc, OIDC_ISSUER: "https://id.example.org", [missing]: "" })).toThrow(new RegExp(missing));
+  });
+
+  test("proxies that are trusted are addresses or networks", () => {
+    expect(loadConfig({ HTTP_TRUSTED_PROXIES: "10.0.0.0/8, ::1" }).httpTrustedProxies).toEqual(["10.0.0.0/8", "::1"]);
+    for (const value of ["proxy", "10.0.0.0/33", "::/129", "10.0.0.1/8/8", "10.0.0.1,"])
+      expect(() => loadConfig({ HTTP_TRUSTED_PROXIES: value })).toThrow(/HTTP_TRUSTED_PROXIES must be addresses/);
+  });
 });

@@ -1,4 +1,4 @@
-import type { Pool } from "pg";
+import type { Pool, PoolClient } from "pg";
 import { withInverted } from "../fingerprint/fingerprint-frame.js";
 import { unpackPatchSets } from "../fingerprint/pack-patches.js";
 import {
@@ -10,7 +10,9 @@ import {
   type Submission,
   type Verdict,
 } from "../model.js";
-import { transaction } from "../platform/database.js";
+import { type Db, transaction } from "../platform/database.js";
+import { asItIsNow } from "./as-it-is-now.js";
+import { withoutDismissed } from "./dismissed.js";
 import { actOn, insertVerdict } from "./record.js";
 import type { CaseworkSettings } from "./settings.js";
 
@@ -34,15 +36,24 @@ interface Row {
   patches: Buffer;
 }
 
+const STORED = `
+  select s.seq, s.id, s.content, encode(s.media_sha256, 'hex') as sha256, s.kind, s.duration_ms as "durationMs",
+         f.algorithm, f.variants, f.at_ms as "atMs", f.until_ms as "untilMs", f.quality, f.pdq, f.blockhash, f.patches
+  from submission s
+  join submission_fingerprint f on f.submission_id = s.id`;
+
+/** One submission with its fingerprints, or undefined when they are not kept (any more). */
+export async function pastSubmission(db: Db, submissionId: string): Promise<PastSubmission | undefined> {
+  const { rows } = await db.query<Row>(`${STORED} where s.id = $1 and f.expires_at > now()`, [submissionId]);
+  return rows.length > 0 ? storedSubmission(rows[0]) : undefined;
+}
+
 /** Every submission whose fingerprints of this algorithm are still kept, oldest first, a page at a time. */
 export async function* pastSubmissions(pool: Pool, algorithm: string): AsyncGenerator<PastSubmission> {
   let after = "0";
   for (;;) {
     const { rows } = await pool.query<Row>(
-      `select s.seq, s.id, s.content, encode(s.media_sha256, 'hex') as sha256, s.kind, s.duration_ms as "durationMs",
-              f.algorithm, f.variants, f.at_ms as "atMs", f.until_ms as "untilMs", f.quality, f.pdq, f.blockhash, f.patches
-       from submission s
-       join submission_fingerprint f on f.submission_id = s.id
+      `${STORED}
        where s.seq > $1 and f.algorithm = $2 and f.expires_at > now()
        order by s.seq
        limit $3`,
@@ -87,32 +98,93 @@ export async function recordLookBack(
 ): Promise<boolean> {
   return transaction(pool, async (tx) => {
     const { id } = past.submission;
-    await tx.query("select 1 from submission where id = $1 for no key update", [id]);
-    const known = await tx.query(
-      `select 1 from match m join verdict v on v.id = m.verdict_id
-       where v.submission_id = $1 and m.case_id = $2 and (m.verdict = 'match' or $3 = 'review')`,
-      [id, reference.caseId, verdict.kind],
-    );
-    if (known.rows.length > 0) return false;
-    const verdictId = await insertVerdict(tx, id, verdict, settings, reference.id);
+    const now = await asItIsNow(tx, verdict, reference);
+    if (!now) return false;
+    // It may have been erased since it was read.
+    const { rowCount } = await tx.query("select 1 from submission where id = $1 for no key update", [id]);
+    if (rowCount === 0 || (await isKnown(tx, past, now.verdict, now.reference))) return false;
+    const { verdict: left } = await withoutDismissed(tx, now.verdict, past.sha256);
+    if (left.matches.length === 0) return false;
+    const verdictId = await insertVerdict(tx, id, left, settings, reference.id);
     if (!verdictId) return false;
-    await actOn(tx, { submission: past.submission, verdict, verdictId, sha256: past.sha256, kind: "look-back", settings });
+    await actOn(tx, { submission: past.submission, verdict: left, verdictId, sha256: past.sha256, kind: "look-back", settings });
     return true;
   });
+}
+
+/** Whether the case knows the submission as surely, by a match that was not dismissed or by one that a person confirmed. */
+async function isKnown(tx: PoolClient, past: PastSubmission, verdict: Verdict, reference: ReferenceSummary): Promise<boolean> {
+  const { rows } = await tx.query(
+    `select 1 from match m join verdict v on v.id = m.verdict_id
+     where v.submission_id = $1 and m.case_id = $2
+       and (m.verdict = 'match' or $3 = 'review'
+            or exists (select from alert a where a.verdict_id = v.id and a.state in ('confirmed', 'escalated')))
+       and not exists (select from dismissal d where d.reference_id = m.reference_id and d.media_sha256 = decode($4, 'hex'))`,
+    [past.submission.id, reference.caseId, verdict.kind, past.sha256 ?? null],
+  );
+  return rows.length > 0;
 }
 
 /** Only views are compared. */
 const NO_HASH = new Uint8Array(32);
 
-/** A reference whose look-back did not finish a minute after it was added, with its fingerprints and their views. */
-export async function pendingLookBack(pool: Pool): Promise<{ reference: ReferenceSummary; fingerprints: Query[] } | undefined> {
+/** Names look-backs among this database's advisory locks of two numbers; the other one is the reference's place in commit order. */
+const LOCK_OF_REFERENCE = "7233003, (seq % 2147483647)::int";
+const BY_ID = "from reference where id = $1";
+
+/**
+ * Runs `work`, which looks back for this reference, unless another process is at it: then it returns undefined. The lock belongs to a
+ * connection that is kept for as long, so that a process that dies leaves the reference to the next one.
+ */
+export async function alone<T>(pool: Pool, referenceId: string, work: () => Promise<T>): Promise<T | undefined> {
+  const holder = await pool.connect();
+  let holds = false;
+  try {
+    const { rows } = await holder.query<{ held: boolean }>(`select pg_try_advisory_lock(${LOCK_OF_REFERENCE}) as held ${BY_ID}`, [
+      referenceId,
+    ]);
+    holds = rows[0]?.held ?? false;
+    if (!holds) return undefined;
+    try {
+      return await work();
+    } finally {
+      // Fails when the connection was lost, which has given the lock back, and finds nothing when the reference was deleted meanwhile.
+      await holder.query(`select pg_advisory_unlock(${LOCK_OF_REFERENCE}) ${BY_ID}`, [referenceId]).then(
+        ({ rowCount }) => {
+          holds = rowCount === 0;
+        },
+        () => {},
+      );
+    }
+  } finally {
+    holder.release(holds);
+  }
+}
+
+/** References whose look-back did not finish within a minute after they were added, oldest first. */
+export async function interruptedLookBacks(pool: Pool): Promise<string[]> {
+  const { rows } = await pool.query<{ id: string }>(
+    `select id from reference
+     where looked_back_at is null and retired_at is null and created_at < now() - interval '1 minute'
+     order by seq limit $1`,
+    [PAGE],
+  );
+  return rows.map(({ id }) => id);
+}
+
+/** A reference whose look-back has not finished, with its fingerprints and their views; undefined when it has, or it is retired. */
+export async function pendingLookBack(
+  pool: Pool,
+  referenceId: string,
+): Promise<{ reference: ReferenceSummary; fingerprints: Query[] } | undefined> {
   const { rows } = await pool.query<PendingRow>(
     `select r.id, r.case_id as "caseId", r.label, r.kind, r.duration_ms as "durationMs", r.fingerprint_count as "fingerprintCount",
             r.look_back_views as views, array_agg(f.algorithm order by f.id) as algorithms, array_agg(f.variant order by f.id) as variants,
             array_agg(f.at_ms order by f.id) as "atMs", array_agg(f.until_ms order by f.id) as "untilMs", array_agg(f.quality order by f.id) as quality
      from reference r join reference_fingerprint f on f.reference_id = r.id
-     where r.looked_back_at is null and r.retired_at is null and r.created_at < now() - interval '1 minute'
-     group by r.id order by r.seq limit 1`,
+     where r.id = $1 and r.looked_back_at is null and r.retired_at is null
+     group by r.id`,
+    [referenceId],
   );
   if (rows.length === 0) return undefined;
   const { views: packed, algorithms, variants, atMs, untilMs, quality, ...reference } = rows[0];

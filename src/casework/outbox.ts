@@ -2,7 +2,6 @@ import { randomUUID } from "node:crypto";
 import type { PoolClient } from "pg";
 import type { Match, Submission, Verdict } from "../model.js";
 import { OUTBOX_CHANNEL } from "../platform/channels.js";
-import type { CaseworkSettings } from "./settings.js";
 
 /** Queue `alerts`: what a person must see. */
 export async function raiseAlert(
@@ -10,9 +9,19 @@ export async function raiseAlert(
   act: { submission: Submission; verdict: Verdict; verdictId: string; kind: string; numbers: Map<string, number> },
 ): Promise<void> {
   const alertId = randomUUID();
+  const strongest = strongestOf(act.verdict.matches);
   const { rows } = await tx.query<{ createdAt: Date }>(
-    `insert into alert (id, verdict_id, submission_id, kind) values ($1, $2, $3, $4) returning created_at as "createdAt"`,
-    [alertId, act.verdictId, act.submission.id, act.kind],
+    `insert into alert (id, verdict_id, submission_id, kind, case_id, confidence, reupload_number)
+     values ($1, $2, $3, $4, $5, $6, $7) returning created_at as "createdAt"`,
+    [
+      alertId,
+      act.verdictId,
+      act.submission.id,
+      act.kind,
+      strongest?.caseId ?? null,
+      strongest?.confidence ?? 0,
+      (strongest && act.numbers.get(strongest.caseId)) ?? 0,
+    ],
   );
   await enqueue(tx, "alerts", "alert", `alert-${alertId}`, {
     alertId,
@@ -26,21 +35,57 @@ export async function raiseAlert(
   });
 }
 
-/** Queue `takedowns`. One request a submission, however many references and cases recognise it. */
+/** What the list of alerts is sorted by: a sure match before an unsure one, then the more confident. */
+export function strongestOf<M extends Pick<Match, "verdict" | "confidence">>(matches: M[]): M | undefined {
+  const rank = (m: M) => (m.verdict === "match" ? 1 : 0) + m.confidence / 2;
+  return matches.reduce<M | undefined>((best, m) => (best && rank(best) >= rank(m) ? best : m), undefined);
+}
+
+/** What a request for takedown says of how the upload was recognised. */
+export type Evidence = Pick<Match, "caseId" | "algorithm" | "segments" | "medianDistanceBits" | "framesAgreeing">;
+
+/**
+ * Queue `takedowns`. One request a submission, however many references and cases recognise it; one that was withdrawn is made anew, with
+ * the next attempt number. Returns the takedown's id, or undefined when one is under way or done.
+ */
 export async function requestTakedown(
   tx: PoolClient,
   act: {
-    submission: Submission;
-    verdict: Verdict;
+    submission: Pick<Submission, "id" | "platform" | "pageUrl" | "media" | "uploader">;
     sha256: string | undefined;
-    match: Match;
+    match: Evidence;
     reuploadNumber: number;
-    settings: CaseworkSettings;
+    policyVersion: string;
+    toolVersion: string;
+    actor: string;
+    deadlineHours: number;
   },
-): Promise<void> {
-  const { submission, match, settings } = act;
+): Promise<string | undefined> {
   const takedownId = randomUUID();
-  const request = {
+  const { rows } = await tx.query<{ id: string; attempt: number; request: object }>(
+    `insert into takedown (id, submission_id, case_id, request, deadline_at)
+     values ($1, $2, $3, $4, now() + make_interval(hours => $5))
+     on conflict (submission_id) do update set state = 'queued', attempt = takedown.attempt + 1, case_id = excluded.case_id,
+       request = excluded.request || jsonb_build_object('takedownId', takedown.id, 'attempt', takedown.attempt + 1),
+       deadline_at = excluded.deadline_at, updated_at = now(), rechecks = 0, escalated_at = null
+     where takedown.state = 'withdrawn'
+     returning id, attempt, request`,
+    [takedownId, act.submission.id, act.match.caseId, requestOf(takedownId, act), act.deadlineHours],
+  );
+  if (rows.length === 0) return undefined;
+  const [{ id, attempt, request }] = rows;
+  await tx.query("insert into takedown_event (takedown_id, attempt, state, actor) values ($1, $2, 'queued', $3)", [
+    id,
+    attempt,
+    act.actor,
+  ]);
+  await enqueue(tx, "takedowns", "takedown", `takedown-${id}-${attempt}`, request);
+  return id;
+}
+
+function requestOf(takedownId: string, act: Parameters<typeof requestTakedown>[1]): object {
+  const { submission, match } = act;
+  return {
     takedownId,
     submissionId: submission.id,
     case: match.caseId,
@@ -54,20 +99,15 @@ export async function requestTakedown(
       algorithm: match.algorithm,
       spans: match.segments,
       distances: { medianBits: match.medianDistanceBits, framesAgreeing: match.framesAgreeing },
-      policyVersion: act.verdict.policyVersion,
-      toolVersion: settings.toolVersion,
+      policyVersion: act.policyVersion,
+      toolVersion: act.toolVersion,
     },
     attempt: 1,
   };
-  const { rowCount } = await tx.query(
-    `insert into takedown (id, submission_id, case_id, request, deadline_at)
-     values ($1, $2, $3, $4, now() + make_interval(hours => $5)) on conflict (submission_id) do nothing`,
-    [takedownId, submission.id, match.caseId, request, settings.takedownDeadlineHours],
-  );
-  if (rowCount === 1) await enqueue(tx, "takedowns", "takedown", `takedown-${takedownId}-1`, request);
 }
 
-async function enqueue(tx: PoolClient, queue: string, name: string, jobId: string, payload: object): Promise<void> {
+/** Writes a message for a queue; the relay delivers it after the commit. A job id is used once. */
+export async function enqueue(tx: PoolClient, queue: string, name: string, jobId: string, payload: object): Promise<void> {
   await tx.query("insert into outbox (queue, name, job_id, payload) values ($1, $2, $3, $4)", [queue, name, jobId, payload]);
   await tx.query(`select pg_notify($1, '')`, [OUTBOX_CHANNEL]);
 }

@@ -7,6 +7,8 @@ import { packPatchSets } from "../fingerprint/pack-patches.js";
 import { type Match, type Outcome, type Reading, type Submission, VERDICTS, type Verdict } from "../model.js";
 import { type Db, transaction } from "../platform/database.js";
 import { contentOf, contentSha256, differences } from "./content.js";
+import { withoutDismissed } from "./dismissed.js";
+import { SERVICE } from "./history.js";
 import { raiseAlert, requestTakedown } from "./outbox.js";
 import type { CaseworkSettings } from "./settings.js";
 
@@ -39,7 +41,8 @@ export async function earlierOutcome(db: Db, submission: Submission): Promise<Ou
 
 /**
  * Records everything a scan concludes in one transaction: submission, fingerprints, verdict, matches, numbers, alert,
- * takedown and the outbox rows that announce them. A submission recorded before keeps its first outcome.
+ * takedown and the outbox rows that announce them. A submission recorded before keeps its first outcome. What a person dismissed for this
+ * very file is left out of the verdict.
  *
  * @param settle runs inside the transaction, before anything is written, and gives the judgement to record: the
  *   caller re-judges there when references have come in since it looked.
@@ -51,10 +54,11 @@ export async function recordScan(
   settle: (tx: PoolClient) => Promise<Judgement>,
 ): Promise<Outcome> {
   return transaction(pool, async (tx) => {
-    const { reading, verdict } = await settle(tx);
+    const { reading, verdict: judged } = await settle(tx);
     if (!(await insertSubmission(tx, submission, reading))) return (await earlierOutcome(tx, submission))!;
     if (reading && reading.fingerprints.length + reading.patchSets.length > 0)
       await insertFingerprints(tx, submission.id, reading, settings.retentionDays);
+    const { verdict } = await withoutDismissed(tx, judged, reading?.sha256);
     const verdictId = await insertVerdict(tx, submission.id, verdict, settings);
     await actOn(tx, { submission, verdict, verdictId: verdictId!, sha256: reading?.sha256, kind: alertKind(verdict), settings });
     return { ...(await outcomeOf(tx, submission.id)), repeated: false };
@@ -78,7 +82,16 @@ export async function actOn(
   const sure = act.verdict.matches.filter((m) => m.verdict === "match");
   const numbers = await numberReuploads(tx, act.submission.id, [...new Set(sure.map((m) => m.caseId))]);
   if (act.kind) await raiseAlert(tx, { ...act, kind: act.kind, numbers });
-  if (sure.length > 0) await requestTakedown(tx, { ...act, match: sure[0], reuploadNumber: numbers.get(sure[0].caseId)! });
+  if (sure.length === 0) return;
+  await requestTakedown(tx, {
+    ...act,
+    match: sure[0],
+    reuploadNumber: numbers.get(sure[0].caseId)!,
+    policyVersion: act.verdict.policyVersion,
+    toolVersion: act.settings.toolVersion,
+    actor: SERVICE,
+    deadlineHours: act.settings.takedownDeadlineHours,
+  });
 }
 
 /** False when the submission was there already. */
@@ -179,8 +192,12 @@ async function insertMatch(tx: PoolClient, verdictId: string, match: Match): Pro
   );
 }
 
-/** Counts a submission once in each case, in order of case id so that two recordings cannot deadlock. */
-async function numberReuploads(tx: PoolClient, submissionId: string, caseIds: string[]): Promise<Map<string, number>> {
+/**
+ * Counts a submission once in each case; returns its number there. A number is given once: the row of an upload that is dismissed goes
+ * (so that counting rows says how many uploads there were), its number stays unused, and an undo gives it back.
+ * In order of case id, so that two recordings cannot deadlock.
+ */
+export async function numberReuploads(tx: PoolClient, submissionId: string, caseIds: string[]): Promise<Map<string, number>> {
   const numbers = new Map<string, number>();
   for (const caseId of [...caseIds].sort()) {
     await tx.query(`select 1 from "case" where id = $1 for no key update`, [caseId]);

@@ -5,4 +5,8 @@ export interface CaseworkSettings {
   policy: { version: string };
   retentionDays: number;
   takedownDeadlineHours: number;
+  /** How often a takedown is asked for before a person must see to it. Default {@link DEFAULT_TAKEDOWN_ATTEMPTS}. */
+  takedownAttempts?: number;
 }
+
+export const DEFAULT_TAKEDOWN_ATTEMPTS = 5;

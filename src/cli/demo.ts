@@ -16,6 +16,7 @@ import { clock } from "../verdict/explain.js";
 import { type DemoUpload, demoUploads, earlierUpload, KNOWN_IMAGE, KNOWN_VIDEO } from "./demo-media.js";
 import type { SetExitCode } from "./output.js";
 import { say, table } from "./output.js";
+import { sayWhereTheConsoleIs } from "./start.js";
 
 const TIMEOUT_MS = 5 * 60_000;
 
@@ -51,7 +52,7 @@ async function demo(folder: string, keep: boolean): Promise<boolean> {
   try {
     service = await startService(app, ["worker", "relay", "web"]);
     const passed = await story(app, media);
-    if (keep) await keepRunning(service);
+    if (keep) await keepRunning(app, service);
     return passed;
   } finally {
     await service?.stop();
@@ -151,8 +152,9 @@ function rowOf({ what }: DemoUpload, outcome: DemoOutcome): string[] {
   ];
 }
 
-async function keepRunning(service: Service): Promise<void> {
-  say(`\nThe service stays up at ${service.address} (health and metrics). Ctrl-C ends it and removes the demo's data.`);
+async function keepRunning(app: App, service: Service): Promise<void> {
+  say("\nThe service stays up, with these alerts in its console. Ctrl-C ends it and removes the demo's data.");
+  await sayWhereTheConsoleIs(app, service.address!);
   await new Promise<void>((resolve) => {
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
   });

@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { caseForMaterial } from "../casework/cases.js";
 import { UsageError } from "../errors.js";
 import { listReferences, retireReference } from "../hash-index/references.js";
 import { register } from "../register.js";
@@ -26,7 +27,11 @@ const addCommand = (setExitCode: SetExitCode) =>
       if (!/^[\x21-\x7e]{1,128}$/.test(options.case))
         throw new UsageError("--case: must be 1-128 printable characters without spaces");
       const media = await Promise.all(names.map(namedMedia));
-      const failed = await withApp((app, signal) => addAll(media, options, app, signal));
+      const failed = await withApp(async (app, signal) => {
+        const place = await caseForMaterial(app.database.pool, options.case);
+        if (place.says) complain(place.says);
+        return addAll(media, { ...options, case: place.id }, app, signal);
+      });
       if (failed) setExitCode(1);
     });
 

@@ -23,6 +23,11 @@ export const say = (line: string): void => {
   process.stdout.write(`${line}\n`);
 };
 
+/** Writes a line for the person at the terminal to standard error: standard output has the results, or the log. */
+export const tell = (line: string): void => {
+  process.stderr.write(`${line}\n`);
+};
+
 /** Writes a line of JSON to standard output. JSON escapes control characters, except DEL and the 8-bit ones, of which CSI is one. */
 export const sayJson = (value: unknown): void =>
   say(JSON.stringify(value).replace(/[\u007f-\u009f]/g, (c) => `\\u00${c.charCodeAt(0).toString(16)}`));

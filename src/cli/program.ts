@@ -1,15 +1,22 @@
 import { Command, CommanderError } from "commander";
 import { readVersion } from "../platform/version.js";
+import { auditCommand } from "./audit.js";
 import { benchCommand } from "./bench.js";
+import { caseCommand } from "./case.js";
 import { checkCommand } from "./check.js";
 import { demoCommand } from "./demo.js";
 import { doctorCommand } from "./doctor.js";
+import { eraseCommand } from "./erase.js";
+import { hashesCommand } from "./hashes.js";
 import { knownCommand } from "./known.js";
 import { migrateCommand } from "./migrate.js";
 import { complain, exitCodeOf } from "./output.js";
 import { startCommand } from "./start.js";
 import { statusCommand } from "./status.js";
 import { submitCommand } from "./submit.js";
+import { tokenCommand } from "./token.js";
+import { userCommand } from "./user.js";
+import { webhookCommand } from "./webhook.js";
 
 /** Runs one command; returns the exit code: 0 done, 1 something failed, 2 wrong usage. Never throws. */
 export async function runCli(args: string[]): Promise<number> {
@@ -29,6 +36,13 @@ export async function runCli(args: string[]): Promise<number> {
     statusCommand,
     checkCommand,
     benchCommand,
+    caseCommand,
+    eraseCommand,
+    hashesCommand,
+    userCommand,
+    tokenCommand,
+    webhookCommand,
+    auditCommand,
     doctorCommand,
     migrateCommand,
   ];

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import pg, { type Pool } from "pg";
+import type { Pool } from "pg";
 import { OUTBOX_CHANNEL } from "../platform/channels.js";
 import { transaction } from "../platform/database.js";
 import type { Log } from "../platform/log.js";
 import type { Queues } from "../platform/queues.js";
+import { listen } from "./bell.js";
 
 const BATCH = 100;
 
@@ -38,7 +39,7 @@ export async function runRelay(
   log: Log,
   stopping: AbortSignal,
 ): Promise<void> {
-  const bell = await listen(connectionString, log);
+  const bell = listen(connectionString, OUTBOX_CHANNEL, log);
   let away = false;
   try {
     while (!stopping.aborted) {
@@ -60,34 +61,4 @@ export async function runRelay(
   } finally {
     await bell.close();
   }
-}
-
-/** Resolves `wait` early when a transaction that wrote to the outbox commits. Without a connection, `wait` just waits. */
-async function listen(
-  connectionString: string,
-  log: Log,
-): Promise<{ wait(ms: number, signal: AbortSignal): Promise<void>; close(): Promise<void> }> {
-  let ring = () => {};
-  let client: pg.Client | undefined;
-  const connect = async () => {
-    const fresh = new pg.Client({ connectionString, application_name: "reupload-relay", connectionTimeoutMillis: 15_000 });
-    fresh.on("notification", () => ring());
-    fresh.on("error", () => {
-      client = undefined;
-    });
-    await fresh.connect();
-    await fresh.query(`listen ${OUTBOX_CHANNEL}`);
-    client = fresh;
-  };
-  return {
-    async wait(ms, signal) {
-      if (!client) await connect().catch((err) => log.debug({ err }, "not listening for the outbox"));
-      const timer = new AbortController();
-      ring = () => timer.abort();
-      await sleep(ms, undefined, { signal: AbortSignal.any([timer.signal, signal]) }).catch(() => {});
-    },
-    async close() {
-      await client?.end().catch(() => {});
-    },
-  };
 }

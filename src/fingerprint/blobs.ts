@@ -71,18 +71,18 @@ export function blobsOf(integral: Integral): Blob[] {
     response: determinants(integral, side, columns, scratch(responses, i, columns * rows)),
   }));
   const blobs: Blob[] = [];
-  layers.forEach((layer, i) => {
-    const neighbours = [layers[i - 1], layers[i + 1]].filter((l) => l !== undefined);
-    collect(layer, neighbours, columns, rows, (at) => {
-      const { response } = layer;
+  for (let i = 0; i < layers.length; i++) {
+    const { response } = layers[i];
+    const places = peaksOf(response, layers[i - 1]?.response, layers[i + 1]?.response, columns, rows);
+    for (const at of places) {
       const strength = response[at];
       const x = ((at % columns) + parabola(response[at - 1], strength, response[at + 1])) * STEP;
       const y = (Math.floor(at / columns) + parabola(response[at - columns], strength, response[at + columns])) * STEP;
       const sigma = (1.2 / 9) * sideBetween(layers, i, at);
       const margin = MARGIN_SIGMAS * sigma;
       if (x >= margin && y >= margin && x <= width - margin && y <= height - margin) blobs.push({ x, y, sigma, strength });
-    });
-  });
+    }
+  }
   return blobs.sort((a, b) => b.strength - a.strength);
 }
 
@@ -100,16 +100,27 @@ function sideBetween(layers: Layer[], i: number, at: number): number {
   return layers[i].side * (shift > 0 ? (above.side / layers[i].side) ** shift : (layers[i].side / below.side) ** shift);
 }
 
-function collect({ response }: Layer, neighbours: Layer[], columns: number, rows: number, found: (at: number) => void): void {
+/** Places whose value is above all eight around them, and all nine in the layers below and above. */
+function peaksOf(
+  response: Float32Array,
+  below: Float32Array | undefined,
+  above: Float32Array | undefined,
+  columns: number,
+  rows: number,
+): number[] {
+  const places: number[] = [];
   for (let row = 1; row < rows - 1; row++) {
     const end = (row + 1) * columns - 1;
     for (let at = row * columns + 1; at < end; at++) {
       const value = response[at];
       if (value < LEAST_STRENGTH || response[at - 1] >= value || response[at + 1] >= value) continue;
       if (isAtLeast(response, at - columns, value) || isAtLeast(response, at + columns, value)) continue;
-      if (neighbours.every((n) => isAbove(n.response, at, columns, value))) found(at);
+      if (below !== undefined && !isAbove(below, at, columns, value)) continue;
+      if (above !== undefined && !isAbove(above, at, columns, value)) continue;
+      places.push(at);
     }
   }
+  return places;
 }
 
 /** Whether the value at a place or at one beside it is no less than `value`. */
@@ -120,37 +131,57 @@ const isAtLeast = (response: Float32Array, at: number, value: number): boolean =
 const isAbove = (response: Float32Array, at: number, columns: number, value: number): boolean =>
   !isAtLeast(response, at, value) && !isAtLeast(response, at - columns, value) && !isAtLeast(response, at + columns, value);
 
-/** The determinant of the Hessian at every second pixel, 0 where the filter does not fit. Weight 0.9 after Bay et al. */
+/**
+ * The determinant of the Hessian at every second pixel, 0 where the filter does not fit. Weight 0.9 after Bay et al. The sum of a box is
+ * a difference of four values of the integral image, whole numbers, so it does not depend on the order in which they are added.
+ */
 function determinants({ sums, width, height }: Integral, side: number, columns: number, response: Float32Array): Float32Array {
   response.fill(0);
   const lobe = side / 3;
   const half = (side - 1) / 2;
   const scale = 1 / (255 * side * side);
+  const square = scale * scale;
   const stride = width + 1;
-  const box = (x: number, y: number, w: number, h: number): number => {
-    const top = y * stride + x;
-    const bottom = top + h * stride;
-    return sums[bottom + w] - sums[bottom] - sums[top + w] + sums[top];
-  };
   const long = 2 * lobe - 1;
-  for (let row = Math.ceil((half + 1) / STEP); row * STEP + half + 1 < height; row++) {
-    for (let column = Math.ceil((half + 1) / STEP); column * STEP + half + 1 < width; column++) {
-      const x = column * STEP;
-      const y = row * STEP;
-      const left = x - half;
-      const top = y - half;
-      const across = x - ((long - 1) >> 1);
-      const down = y - ((long - 1) >> 1);
-      const middleX = x - ((lobe - 1) >> 1);
-      const middleY = y - ((lobe - 1) >> 1);
-      const dxx = box(left, down, side, long) - 3 * box(middleX, down, lobe, long);
-      const dyy = box(across, top, long, side) - 3 * box(across, middleY, long, lobe);
-      const dxy =
-        box(x + 1, y - lobe, lobe, lobe) +
-        box(x - lobe, y + 1, lobe, lobe) -
-        box(x - lobe, y - lobe, lobe, lobe) -
-        box(x + 1, y + 1, lobe, lobe);
-      response[row * columns + column] = scale * scale * (dxx * dyy - 0.81 * dxy * dxy);
+  // Where boxes begin and end, from the pixel, along the axis that is derived (the outer box, and the one in its middle) and along the other.
+  const outer = -half;
+  const outerEnd = side - half;
+  const middle = -((lobe - 1) >> 1);
+  const middleEnd = middle + lobe;
+  const beside = -((long - 1) >> 1);
+  const besideEnd = beside + long;
+  const [outerRows, outerRowsEnd] = [outer * stride, outerEnd * stride];
+  const [middleRows, middleRowsEnd] = [middle * stride, middleEnd * stride];
+  const first = Math.ceil((half + 1) / STEP);
+  for (let row = first; row * STEP + half + 1 < height; row++) {
+    for (let column = first; column * STEP + half + 1 < width; column++) {
+      const at = row * STEP * stride + column * STEP;
+      const up = at + beside * stride;
+      const down = at + besideEnd * stride;
+      const dxx =
+        sums[down + outerEnd] -
+        sums[down + outer] -
+        sums[up + outerEnd] +
+        sums[up + outer] -
+        3 * (sums[down + middleEnd] - sums[down + middle] - sums[up + middleEnd] + sums[up + middle]);
+      const left = at + beside;
+      const right = at + besideEnd;
+      const dyy =
+        sums[right + outerRowsEnd] -
+        sums[left + outerRowsEnd] -
+        sums[right + outerRows] +
+        sums[left + outerRows] -
+        3 * (sums[right + middleRowsEnd] - sums[left + middleRowsEnd] - sums[right + middleRows] + sums[left + middleRows]);
+      const above = at - lobe * stride;
+      const under = at + stride;
+      const below = under + lobe * stride;
+      // The boxes at the upper right and lower left, less those at the upper left and lower right.
+      const upper = sums[at + lobe + 1] - sums[at + 1] - sums[at] + sums[at - lobe];
+      const highest = sums[above + lobe + 1] - sums[above + 1] - sums[above] + sums[above - lobe];
+      const lower = sums[under + lobe + 1] - sums[under + 1] - sums[under] + sums[under - lobe];
+      const lowest = sums[below + lobe + 1] - sums[below + 1] - sums[below] + sums[below - lobe];
+      const dxy = upper - highest - (lowest - lower);
+      response[row * columns + column] = square * (dxx * dyy - 0.81 * dxy * dxy);
     }
   }
   return response;

@@ -35,7 +35,7 @@ export function patchesOf(frame: Frame, count: number): Pick<PatchSet, "width" |
   const chosen: Blob[] = [];
   for (const blob of spread(blobsOf(integral), frame)) {
     if (chosen.length === count) break;
-    if (!chosen.some((c) => isNear(c, blob))) chosen.push(blob);
+    if (!isNearAny(chosen, blob)) chosen.push(blob);
   }
   const places = new Uint16Array(3 * chosen.length);
   const hashes = new Uint8Array(PATCH_BYTES * chosen.length);
@@ -72,6 +72,11 @@ function spread(blobs: Blob[], { width, height }: Frame): Blob[] {
     })
     .sort((a, b) => b.worth - a.worth)
     .map(({ blob }) => blob);
+}
+
+function isNearAny(chosen: Blob[], blob: Blob): boolean {
+  for (let i = 0; i < chosen.length; i++) if (isNear(chosen[i], blob)) return true;
+  return false;
 }
 
 const isNear = (a: Blob, b: Blob): boolean =>
@@ -124,8 +129,10 @@ function meanOf(integral: Integral, left: number, top: number, side: number): nu
 
 /** The integral image between its grid points, where it is bilinear. */
 function sumTo({ sums, width, height }: Integral, x: number, y: number): number {
-  const [xi, yi] = [Math.min(Math.floor(x), width - 1), Math.min(Math.floor(y), height - 1)];
-  const [fx, fy] = [x - xi, y - yi];
+  const xi = Math.min(Math.floor(x), width - 1);
+  const yi = Math.min(Math.floor(y), height - 1);
+  const fx = x - xi;
+  const fy = y - yi;
   const at = yi * (width + 1) + xi;
   const upper = sums[at] * (1 - fx) + sums[at + 1] * fx;
   const lower = sums[at + width + 1] * (1 - fx) + sums[at + width + 2] * fx;

@@ -30,9 +30,21 @@ export async function packSome(pool: Pool): Promise<void> {
   for (let key = from; key < from + KEYS_A_CALL; key += KEYS_AT_ONCE) await packKeys(pool, key, key + KEYS_AT_ONCE);
 }
 
-/** Writes the postings of all fingerprints that have none. */
-export async function postYoung(pool: Pool): Promise<void> {
-  while ((await transaction(pool, postSome)) === POSTED_AT_ONCE);
+/**
+ * Writes the postings of all fingerprints that have none, and returns of how many. When there are none it costs one look at the end of an
+ * index, so a process may ask every few seconds: until then each lookup compares with them one by one.
+ */
+export async function postYoung(pool: Pool): Promise<number> {
+  const { rows } = await pool.query<{ waiting: boolean }>(
+    `select coalesce((select max(id) from reference_fingerprint) > (select fingerprint_id from posted_until), false) as waiting`,
+  );
+  let posted = 0;
+  for (let more = rows[0].waiting; more; ) {
+    const written = await transaction(pool, postSome);
+    posted += written;
+    more = written === POSTED_AT_ONCE;
+  }
+  return posted;
 }
 
 /** Leaves no more than {@link MOST_YOUNG} of the `young` fingerprints without postings, unless another process writes some at this moment. */

@@ -1,9 +1,12 @@
 import { randomUUID } from "node:crypto";
 import type { Pool } from "pg";
 import { UsageError } from "../errors.js";
+import { viewsFromHashes } from "../fingerprint/approximate-views.js";
 import { hashToHex } from "../fingerprint/hash.js";
 import { keptPatchSets } from "../fingerprint/kept.js";
+import { listedOf, META_ALGORITHM } from "../fingerprint/meta-pdq.js";
 import { DIHEDRALS, type MediaKind, type NewReference, type Query, type Reading, type Registered } from "../model.js";
+import { audit } from "../platform/audit.js";
 import { type Db, transaction } from "../platform/database.js";
 import { changeIndex } from "./lock.js";
 import { postWhenCrowded } from "./pack.js";
@@ -46,7 +49,7 @@ function insertReference(
 ): Promise<{ registered: Registered; young: number }> {
   return transaction(pool, async (tx) => {
     await changeIndex(tx);
-    await tx.query(`insert into "case" (id) values ($1) on conflict do nothing`, [reference.caseId]);
+    const caseId = await caseFor(tx, reference.caseId);
     const kept = reading.fingerprints;
     const full = kept.filter((f) => f.variant === "full").length || kept.length;
     const inserted = await tx.query<{ id: string }>(
@@ -56,7 +59,7 @@ function insertReference(
        returning id`,
       [
         randomUUID(),
-        reference.caseId,
+        caseId,
         reference.label,
         reading.kind,
         reading.sha256,
@@ -64,22 +67,37 @@ function insertReference(
         algorithm,
         full,
         reference.provenance,
-        viewsOf(kept),
+        viewsOf([...kept, ...metaHashOf(reading)]),
       ],
     );
     let young = 0;
     if (inserted.rows.length > 0) {
-      young = await insertFingerprints(tx, inserted.rows[0].id, kept, reading.kind);
+      young = await insertFingerprints(tx, inserted.rows[0].id, [...kept, ...metaHashOf(reading)], reading.kind);
       await insertPatches(tx, inserted.rows[0].id, keptPatchSets(reading.patchSets, reading.kind));
     }
     const { rows } = await tx.query<Registered & { durationMs: string }>(
       `select id, case_id as "caseId", label, kind, duration_ms as "durationMs", fingerprint_count as "fingerprintCount"
        from reference where case_id = $1 and sha256 = decode($2, 'hex') and algorithm = $3 and retired_at is null`,
-      [reference.caseId, reading.sha256, algorithm],
+      [caseId, reading.sha256, algorithm],
     );
     const registered = { ...rows[0], durationMs: Number(rows[0].durationMs), repeated: inserted.rows.length === 0 };
     return { registered, young };
   });
+}
+
+/** The case with this id, made if there is none; of one that was merged, the case it went to. For a transaction that holds the index lock. */
+export async function caseFor(tx: Db, id: string): Promise<string> {
+  await tx.query(`insert into "case" (id) values ($1) on conflict do nothing`, [id]);
+  const { rows } = await tx.query<{ id: string }>(`select coalesce(merged_into, id) as id from "case" where id = $1`, [id]);
+  return rows[0].id;
+}
+
+/** The hash that Meta's tools give a still, kept beside ours under a name of its own: for export, and for who asks with such a hash. */
+function metaHashOf(reading: Reading): Query[] {
+  const listed = listedOf(reading);
+  return listed
+    ? [{ ...listed, algorithm: META_ALGORITHM, variant: "full", views: viewsFromHashes(listed.pdq, listed.blockhash) }]
+    : [];
 }
 
 const viewsOf = (fingerprints: Query[]): Buffer =>
@@ -103,7 +121,7 @@ async function insertFingerprints(tx: Db, referenceId: string, fingerprints: Que
       fingerprints.map((f) => Math.round(f.untilMs)),
       fingerprints.map((f) => Math.round(f.quality)),
       fingerprints.map((f) => hashToHex(f.pdq)),
-      fingerprints.map((f) => (kind === "image" ? hashToHex(f.blockhash) : null)),
+      fingerprints.map((f) => (kind === "image" && f.blockhash.length > 0 ? hashToHex(f.blockhash) : null)),
     ],
   );
   return Number(rows[0].young);
@@ -127,7 +145,7 @@ export async function listReferences(db: Db, options: { caseId?: string; retired
  *
  * @throws UsageError when there is no such reference, or it is retired already.
  */
-export async function retireReference(pool: Pool, id: string): Promise<void> {
+export async function retireReference(pool: Pool, id: string, actor = "cli"): Promise<void> {
   const isUuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(id);
   await transaction(pool, async (tx) => {
     await changeIndex(tx);
@@ -136,6 +154,6 @@ export async function retireReference(pool: Pool, id: string): Promise<void> {
       : { rowCount: 0 };
     if (rowCount === 0) throw new UsageError(`REF: no active reference has the id ${id}; "reupload known list" shows them`);
     await tx.query("delete from reference_patch where reference_id = $1", [id]);
-    await tx.query("insert into audit_log (actor, act, subject) values ('cli', 'reference retired', $1)", [id]);
+    await audit(tx, { actor, act: "reference retired", subject: `reference:${id}` });
   });
 }

@@ -73,7 +73,8 @@ const media = z
     "needs sha256 and kind beside fingerprints",
   );
 
-const job = z.strictObject({
+/** DESIGN's contract, version 1. The API's schemas and its OpenAPI document are made of its parts. */
+export const scanJobSchema = z.strictObject({
   version: z.literal(1),
   submissionId: text(128).regex(/^[\x20-\x7e]+$/, "must be 1-128 printable characters"),
   media,
@@ -89,7 +90,7 @@ const job = z.strictObject({
 });
 
 /** A `scan` job as intake writes it; DESIGN's contract, version 1. */
-export type ScanJob = z.input<typeof job>;
+export type ScanJob = z.input<typeof scanJobSchema>;
 
 function isWebUrl(value: string): boolean {
   return URL.canParse(value) && /^https?:$/.test(new URL(value).protocol);
@@ -106,7 +107,7 @@ export function parseJob(data: unknown): Submission {
   const size = JSON.stringify(data ?? null).length;
   if (size > MAX_JOB_CHARACTERS)
     throw new InvalidSubmissionError("job", `has ${size} characters; ${MAX_JOB_CHARACTERS} are allowed`);
-  const parsed = job.safeParse(data);
+  const parsed = scanJobSchema.safeParse(data);
   if (!parsed.success) throw invalid(parsed.error.issues[0]);
   const { submissionId, version: _, media, ...rest } = parsed.data;
   if (!isStorable(rest.metadata))

@@ -1,5 +1,6 @@
 import sharp, { type Sharp, type SharpOptions } from "sharp";
 import { UnscannableError } from "../errors.js";
+import { META_SIDE, type StillFrame } from "../fingerprint/meta-pdq.js";
 import type { Frame } from "../model.js";
 import { BACKDROP, frameSize, toLuma } from "./luma.js";
 
@@ -12,15 +13,21 @@ export function openImage(path: string, options: SharpOptions): Sharp {
 }
 
 /**
- * A still image as its one frame, at 0 ms.
+ * A still image as its one frame, at 0 ms, and as Meta's tools take it. The second costs a decode of its own: ours shrinks while it decodes,
+ * which theirs does not allow.
  *
  * @throws UnscannableError if it is damaged or larger than `maxPixels`.
  */
-export async function readStillImage(path: string, limits: { maxPixels: number; timeoutMs: number }): Promise<Frame> {
-  const image = openImage(path, { limitInputPixels: limits.maxPixels });
+export async function readStillImage(path: string, limits: { maxPixels: number; timeoutMs: number }): Promise<StillFrame> {
+  const open = () => openImage(path, { limitInputPixels: limits.maxPixels });
+  const image = open();
   try {
     const { autoOrient } = await image.metadata();
-    return await shrink(image.autoOrient(), autoOrient, 0, limits.timeoutMs);
+    const [frame, asMeta] = await Promise.all([
+      shrink(image.autoOrient(), autoOrient, 0, limits.timeoutMs),
+      asMetaTakesIt(open().autoOrient(), autoOrient, limits.timeoutMs),
+    ]);
+    return { ...frame, asMeta };
   } catch (error) {
     throw damagedImage(error);
   }
@@ -40,7 +47,17 @@ export async function shrink(
   atMs: number,
   timeoutMs: number,
 ): Promise<Frame> {
-  const size = frameSize(shown.width, shown.height);
+  return { atMs, ...(await lumaOf(picture, frameSize(shown.width, shown.height), timeoutMs)) };
+}
+
+/** Not enlarged; with a side over 512 pixels it becomes 512x512. */
+async function asMetaTakesIt(picture: Sharp, shown: { width: number; height: number }, timeoutMs: number): Promise<Frame> {
+  const isLarge = Math.max(shown.width, shown.height) > META_SIDE;
+  const size = isLarge ? { width: META_SIDE, height: META_SIDE } : { width: shown.width, height: shown.height };
+  return { atMs: 0, ...(await lumaOf(picture, size, timeoutMs)) };
+}
+
+async function lumaOf(picture: Sharp, size: { width: number; height: number }, timeoutMs: number): Promise<Omit<Frame, "atMs">> {
   const { data, info } = await picture
     .flatten({ background: { r: BACKDROP, g: BACKDROP, b: BACKDROP } })
     // Of libvips' kernels the nearest to the area filter that videos get: 0.6-1.6 grey levels apart on average, where
@@ -50,5 +67,5 @@ export async function shrink(
     .timeout({ seconds: Math.min(3600, Math.max(1, Math.ceil(timeoutMs / 1000))) })
     .raw({ depth: "uchar" })
     .toBuffer({ resolveWithObject: true });
-  return { atMs, ...size, luma: toLuma(data, info.channels) };
+  return { ...size, luma: toLuma(data, info.channels) };
 }

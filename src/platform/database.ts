@@ -50,6 +50,14 @@ export function asTransient(error: unknown): unknown {
 }
 
 /**
+ * What every session of ours begins with. Compiling statements takes longer than running them: a lookup of 480 hashes among 6,000 took
+ * 1.3 s with it and 0.5 s without. A statement rather than a startup parameter, which connection poolers refuse.
+ */
+export async function prepareSession(client: pg.ClientBase): Promise<void> {
+  await client.query("set jit = off");
+}
+
+/**
  * A pool of at most `max` connections. Its `query` and `connect` throw {@link TransientError} for an outage, and a
  * connection that drops is logged instead of ending the process. `bigint` columns arrive as strings.
  */
@@ -60,6 +68,7 @@ export function createPool(connectionString: string, max: number, log: Log): pg.
     connectionTimeoutMillis: 15_000,
     keepAlive: true,
     application_name: "reupload",
+    onConnect: prepareSession,
   });
   pool.on("error", (err) => {
     if (!pool.ending) log.warn({ err }, "an idle database connection was lost");

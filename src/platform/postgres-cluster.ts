@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { UsageError } from "../errors.js";
 import type { PostgresBinaries } from "./postgres-binaries.js";
+import { availableMemory, postgresSettings } from "./postgres-settings.js";
 import type { ServiceUser } from "./service-user.js";
 
 /** A cluster's folder, and what runs it. `user` is whom root drops to. */
@@ -25,21 +26,8 @@ const LOG_FILE = "postgres.log";
 const LOG_MAX_BYTES = 10 * 1024 ** 2;
 const START_WAIT_SECONDS = 300;
 const START_ATTEMPTS = 100;
+const MEMORY_REFUSED = /could not map anonymous shared memory|could not create shared memory segment/;
 const PORT_TAKEN = /could not bind|could not create any TCP/;
-
-/** For a laptop, and for data that must survive a power cut: fsync stays on. Statements may quote URLs and hashes, so they are not logged. */
-const SETTINGS = {
-  listen_addresses: "'127.0.0.1'",
-  unix_socket_directories: "''",
-  shared_buffers: "128MB",
-  max_connections: "200",
-  fsync: "on",
-  jit: "off",
-  timezone: "'UTC'",
-  log_timezone: "'UTC'",
-  log_min_error_statement: "panic",
-  log_error_verbosity: "terse",
-};
 
 interface Exit {
   code: number | null;
@@ -140,11 +128,12 @@ async function choosePort(wanted: number): Promise<number> {
   }
 }
 
-async function writeSettings(cluster: Cluster, avoidLastPort: boolean): Promise<void> {
+async function writeSettings(cluster: Cluster, avoidLastPort: boolean, memory: number): Promise<void> {
   const path = join(cluster.dir, SETTINGS_FILE);
   const lastPort = Number(/^port = (\d+)$/m.exec(await readFile(path, "utf8").catch(() => ""))?.[1] ?? 0);
   const port = await choosePort(avoidLastPort ? 0 : lastPort);
-  const lines = Object.entries({ ...SETTINGS, port }).map(([name, value]) => `${name} = ${value}\n`);
+  const settings = postgresSettings(memory);
+  const lines = Object.entries({ ...settings, port }).map(([name, value]) => `${name} = ${value}\n`);
   await writeFile(
     path,
     `# Written at every start; your own settings belong into postgresql.conf, below the include.\n${lines.join("")}`,
@@ -163,13 +152,13 @@ async function logSize(path: string): Promise<number> {
 }
 
 /** Runs pg_ctl once. Returns "" or, when the server did not start, what it logged. */
-async function tryStart(cluster: Cluster, avoidLastPort: boolean): Promise<string> {
+async function tryStart(cluster: Cluster, avoidLastPort: boolean, memory: number): Promise<string> {
   const logFile = join(cluster.dir, LOG_FILE);
   const fromByte = await logSize(logFile);
   const stale = await readPidFile(cluster);
   if (stale?.alive) return "";
   if (stale !== undefined) await rm(join(cluster.dir, "postmaster.pid"), { force: true });
-  await writeSettings(cluster, avoidLastPort);
+  await writeSettings(cluster, avoidLastPort, memory);
   const args = ["start", "-D", cluster.dir, "-l", logFile, "-w", "-t", `${START_WAIT_SECONDS}`, "-s"];
   const { code, output } = await run(cluster, "pg_ctl", args);
   if (code === 0) return "";
@@ -183,12 +172,15 @@ async function tryStart(cluster: Cluster, avoidLastPort: boolean): Promise<strin
  */
 export async function startServer(cluster: Cluster): Promise<void> {
   let reason = "";
+  let memory = availableMemory();
   for (let attempt = 0; attempt < START_ATTEMPTS; attempt++) {
-    reason = await tryStart(cluster, PORT_TAKEN.test(reason));
+    reason = await tryStart(cluster, PORT_TAKEN.test(reason), memory);
     // A start of ours whose parent was killed half way may have come first.
     if (reason === "" || /lock file "postmaster.pid" already exists/.test(reason)) return;
     // Backends of a killed server take a moment to notice, and hold on to its shared memory until then.
     if (/shared memory block .* in use/.test(reason)) await delay(100);
+    // Where memory is promised sparingly, it is started with as little as can be.
+    else if (MEMORY_REFUSED.test(reason) && memory > 0) memory = 0;
     else if (!PORT_TAKEN.test(reason)) break;
   }
   throw new Error(`Postgres did not start in ${cluster.dir}: ${reason.split("\n").slice(-5).join(" | ")}`);

@@ -1,4 +1,5 @@
 import type { Pool } from "pg";
+import type { LearnSteps } from "../casework/learn.js";
 import type { CaseworkSettings } from "../casework/settings.js";
 import type { Config } from "../config.js";
 import type { IntakeClient } from "../intake/client.js";
@@ -15,6 +16,8 @@ export interface Parts {
   queues: Queues;
   settings: CaseworkSettings;
   intake: IntakeClient;
+  /** What a confirmation teaches the index, and what undoing it takes back. */
+  acts: LearnSteps;
   /**
    * "Is this known?": reads media and judges it; records nothing. Files must lie in `MEDIA_ROOTS` or be a file the caller made in
    * `MEDIA_TMP_DIR`; addresses are held to the same rules as a submission's.

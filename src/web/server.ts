@@ -9,7 +9,7 @@ import { PROBLEM_TYPE, problem } from "./problem.js";
 import { type Check, createReadiness } from "./readiness.js";
 
 export interface WebParts {
-  config: Pick<Config, "httpHost" | "httpPort">;
+  config: Pick<Config, "httpHost" | "httpPort"> & Partial<Pick<Config, "httpTrustedProxies">>;
   /** Adds the pages and the API to the server; without it there are only health and metrics. */
   surfaces?(server: FastifyInstance): Promise<void>;
   log: Log;
@@ -66,17 +66,19 @@ function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
   socket.end(`${head.join("\r\n")}\r\n\r\n${body}`);
 }
 
-function createServer(log: Log): FastifyInstance {
+function createServer(log: Log, trustedProxies: string[] = []): FastifyInstance {
   const server = fastify({
     logger: false,
+    trustProxy: trustedProxies.length > 0 ? trustedProxies : false,
     bodyLimit: MAX_BODY_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
     forceCloseConnections: "idle",
     frameworkErrors: (error, _request, reply) => void answerError(error as FastifyError, log, reply as FastifyReply),
     clientErrorHandler: answerUnreadable,
   });
+  // Pages have headers of their own.
   server.addHook("onSend", async (_request: FastifyRequest, reply: FastifyReply) => {
-    reply.headers(HEADERS);
+    for (const [name, value] of Object.entries(HEADERS)) if (!reply.hasHeader(name)) reply.header(name, value);
   });
   server.setErrorHandler((error: FastifyError, _request, reply) => answerError(error, log, reply));
   server.setNotFoundHandler((_request, reply) => sendProblem(reply, 404, "nothing answers here; GET / names what does"));
@@ -128,7 +130,7 @@ function explainListen(error: NodeJS.ErrnoException, { httpHost, httpPort }: Web
  * @throws UsageError when the address cannot be listened on; it names HTTP_PORT or HTTP_HOST.
  */
 export async function startWeb(parts: WebParts): Promise<Web> {
-  const server = createServer(parts.log);
+  const server = createServer(parts.log, parts.config.httpTrustedProxies);
   addRoutes(server, parts);
   await parts.surfaces?.(server);
   try {

@@ -32,6 +32,28 @@ describe("blockhash", () => {
 });
 
 describe("averaging to 64x64", () => {
+  it("gives, bit for bit, what its definition gives, for any size and one after the other", () => {
+    const side = fc.oneof(fc.integer({ min: 1, max: 300 }), fc.constantFrom(16, 63, 64, 65, 127, 128, 144, 192, 255, 256));
+    fc.assert(
+      fc.property(side, side, fc.integer(), (width, height, seed) => {
+        const next = chance(seed);
+        const { luma } = draw(width, height, () => next() * 255);
+        const average = averageTo64(luma, width, height);
+        expect(Buffer.from(average.buffer).equals(Buffer.from(byDefinition(luma, width, height).buffer))).toBe(true);
+      }),
+      {
+        numRuns: 60,
+        examples: [
+          [256, 144, 1],
+          [144, 256, 2],
+          [256, 192, 3],
+          [1, 1, 4],
+          [63, 65, 5],
+        ],
+      },
+    );
+  });
+
   it("keeps the mean, for any size", () => {
     const sizes = fc.record({
       width: fc.integer({ min: 1, max: 200 }),
@@ -48,5 +70,21 @@ describe("averaging to 64x64", () => {
     );
   });
 });
+
+/** The mean over each area as its definition says, one value after the other. */
+function byDefinition(luma: Uint8Array, width: number, height: number): Float32Array {
+  const along = (from: Uint8Array | Float32Array, length: number, at: (k: number) => number, i: number): number => {
+    const share = length / 64;
+    const [start, end] = [i * share, i * share + share];
+    let sum = 0;
+    for (let k = Math.floor(start); k < Math.min(Math.ceil(end), length); k++)
+      sum += from[at(k)] * (Math.min(end, k + 1) - Math.max(start, k));
+    return sum / share;
+  };
+  const narrow = Float32Array.from({ length: 64 * height }, (_, at) =>
+    along(luma, width, (k) => Math.floor(at / 64) * width + k, at % 64),
+  );
+  return Float32Array.from({ length: 64 * 64 }, (_, at) => along(narrow, height, (k) => k * 64 + (at % 64), Math.floor(at / 64)));
+}
 
 const meanOf = (values: Uint8Array | Float32Array): number => [...values].reduce((sum, v) => sum + v, 0) / values.length;

@@ -255,6 +255,29 @@ test("housekeeping leaves nothing without postings", async () => {
   expect((await rows()).postings).toBe(16 * 50);
 });
 
+test("writing postings tells how many it wrote, and writes nothing when none is waited for, whatever else is locked", async () => {
+  expect(await postYoung(database.pool)).toBe(0);
+  await add(around(randomHash(randomFrom(11)), 30, randomFrom(11)));
+  expect(await postYoung(database.pool)).toBe(30);
+  const blocker = await database.pool.connect();
+  await blocker.query("begin");
+  await blocker.query("lock table reference_posting in exclusive mode");
+  await blocker.query("select from posted_until for update");
+  const { rows: before } = await database.pool.query("select pg_current_xact_id_if_assigned() as none, xmax from posted_until");
+  expect(await postYoung(database.pool)).toBe(0);
+  const { rows: after } = await database.pool.query("select pg_current_xact_id_if_assigned() as none, xmax from posted_until");
+  expect(after).toEqual(before);
+  await blocker.query("rollback");
+  blocker.release();
+});
+
+test("whether postings are waited for is seen at the end of an index", async () => {
+  const { rows: plan } = await database.pool.query(
+    "explain select (select max(id) from reference_fingerprint) > (select fingerprint_id from posted_until)",
+  );
+  expect(plan.map((row) => row["QUERY PLAN"]).join()).toContain("Index Only Scan Backward using reference_fingerprint_pkey");
+});
+
 test("without housekeeping, whoever adds writes the postings when too many wait", async () => {
   const random = randomFrom(5);
   const hashes = () => Array.from({ length: 1_500 }, () => randomHash(random));

@@ -10,8 +10,8 @@ let database: TestDatabase;
 
 beforeAll(async () => {
   database = await testDatabase();
-  await database.pool.query("CREATE TABLE account (id bigint PRIMARY KEY, balance int NOT NULL)");
-  await database.pool.query("INSERT INTO account VALUES (1, 100), (2, 100)");
+  await database.pool.query("CREATE TABLE savings (id bigint PRIMARY KEY, balance int NOT NULL)");
+  await database.pool.query("INSERT INTO savings VALUES (1, 100), (2, 100)");
 });
 
 afterAll(() => database.close());
@@ -19,21 +19,21 @@ afterAll(() => database.close());
 describe("a transaction", () => {
   it("commits what it returns, and keeps big integers as strings", async () => {
     const id = await transaction(database.pool, async (tx) => {
-      const { rows } = await tx.query<{ id: string }>("INSERT INTO account VALUES (9007199254740993, 1) RETURNING id");
+      const { rows } = await tx.query<{ id: string }>("INSERT INTO savings VALUES (9007199254740993, 1) RETURNING id");
       return rows[0].id;
     });
     expect(id).toBe("9007199254740993");
-    expect((await database.pool.query("SELECT FROM account WHERE id = $1", [id])).rowCount).toBe(1);
+    expect((await database.pool.query("SELECT FROM savings WHERE id = $1", [id])).rowCount).toBe(1);
   });
 
   it("rolls back when it throws, and throws that error", async () => {
     const bug = new Error("a bug");
     const failing = transaction(database.pool, async (tx) => {
-      await tx.query("INSERT INTO account VALUES (3, 3)");
+      await tx.query("INSERT INTO savings VALUES (3, 3)");
       throw bug;
     });
     await expect(failing).rejects.toBe(bug);
-    expect((await database.pool.query("SELECT FROM account WHERE id = 3")).rowCount).toBe(0);
+    expect((await database.pool.query("SELECT FROM savings WHERE id = 3")).rowCount).toBe(0);
   });
 
   it("is run again after a serialization failure, so that no update is lost", async () => {
@@ -41,13 +41,13 @@ describe("a transaction", () => {
       transaction(
         database.pool,
         async (tx) => {
-          const { rows } = await tx.query<{ balance: number }>("SELECT balance FROM account WHERE id = 1");
-          await tx.query("UPDATE account SET balance = $1 WHERE id = 1", [rows[0].balance - 10]);
+          const { rows } = await tx.query<{ balance: number }>("SELECT balance FROM savings WHERE id = 1");
+          await tx.query("UPDATE savings SET balance = $1 WHERE id = 1", [rows[0].balance - 10]);
         },
         { isolation: "serializable" },
       );
     await Promise.all([withdraw(), withdraw(), withdraw()]);
-    expect((await database.pool.query("SELECT balance FROM account WHERE id = 1")).rows).toEqual([{ balance: 70 }]);
+    expect((await database.pool.query("SELECT balance FROM savings WHERE id = 1")).rows).toEqual([{ balance: 70 }]);
   });
 
   it("is run again after a deadlock", async () => {
@@ -58,14 +58,14 @@ describe("a transaction", () => {
     });
     const touch = (first: number, second: number) =>
       transaction(database.pool, async (tx) => {
-        await tx.query("UPDATE account SET balance = balance + 1 WHERE id = $1", [first]);
+        await tx.query("UPDATE savings SET balance = balance + 1 WHERE id = $1", [first]);
         arrived += 1;
         if (arrived === 2) bothArrived();
         await meeting;
-        await tx.query("UPDATE account SET balance = balance + 1 WHERE id = $1", [second]);
+        await tx.query("UPDATE savings SET balance = balance + 1 WHERE id = $1", [second]);
       });
     await Promise.all([touch(1, 2), touch(2, 1)]);
-    expect((await database.pool.query("SELECT balance FROM account WHERE id = 2")).rows).toEqual([{ balance: 102 }]);
+    expect((await database.pool.query("SELECT balance FROM savings WHERE id = 2")).rows).toEqual([{ balance: 102 }]);
   });
 
   it("gives up on conflicts that do not end, as something to try again later", async () => {
@@ -111,6 +111,18 @@ describe("openDatabase", () => {
 });
 
 describe("a pool", () => {
+  it("has statements run without being compiled, whatever the server's default is", async () => {
+    const name = new URL(database.connectionString).pathname.slice(1);
+    await database.pool.query(`ALTER DATABASE ${name} SET jit = on`);
+    const pool = createPool(database.connectionString, 2, log);
+    const [inTransaction, alone] = await Promise.all([
+      transaction(pool, async (tx) => (await tx.query("SHOW jit")).rows),
+      pool.query("SHOW jit").then(({ rows }) => rows),
+    ]);
+    expect([inTransaction, alone]).toEqual([[{ jit: "off" }], [{ jit: "off" }]]);
+    await pool.end();
+  });
+
   it("leaves a wrong statement what it is: a bug", async () => {
     await expect(database.pool.query("SELEKT")).rejects.toMatchObject({ name: "error", code: "42601" });
   });

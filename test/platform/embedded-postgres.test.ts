@@ -1,4 +1,15 @@
-import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
@@ -7,6 +18,7 @@ import { openDatabase } from "../../src/platform/database.js";
 import { openEmbeddedPostgres } from "../../src/platform/embedded-postgres.js";
 import { createLog } from "../../src/platform/log.js";
 import { findPostgresPackage } from "../../src/platform/postgres-binaries.js";
+import { availableMemory, postgresSettings } from "../../src/platform/postgres-settings.js";
 import { startProcess, type TestProcess } from "../support/process.js";
 import { temporaryDir } from "../support/temporary-dir.js";
 
@@ -68,6 +80,43 @@ describe("the embedded Postgres", () => {
     const pid = postmasterPid()!;
     await server.close();
     expect(isAlive(pid)).toBe(false);
+  });
+
+  it("gives a cluster that was made with other settings those that fit the memory, at its next start", async () => {
+    await (await openEmbeddedPostgres(dir.path, log)).close();
+    const file = join(dir.path, "postgres", "reupload.conf");
+    writeFileSync(
+      file,
+      readFileSync(file, "utf8").replace(/^(shared_buffers|effective_cache_size|max_wal_size).*$/gm, "$1 = 64MB"),
+    );
+    const server = await openEmbeddedPostgres(dir.path, log);
+    const wanted = postgresSettings(availableMemory());
+    const names = ["shared_buffers", "effective_cache_size", "max_wal_size"];
+    const rows = (await query(
+      server.connectionString,
+      `SELECT name, setting::text || coalesce(unit, '') AS setting FROM pg_settings WHERE source = 'configuration file'`,
+    )) as { name: string; setting: string }[];
+    const bytes = (text: string) =>
+      text.replace(/^(\d+)(8kB|MB|GB)$/, (_, n, unit) => `${n * { "8kB": 8, MB: 1024, GB: 1024 ** 2 }[unit as "MB"]}kB`);
+    const found = new Map(rows.map((r) => [r.name, r.setting]));
+    for (const name of names) expect(bytes(found.get(name)!), name).toBe(bytes(wanted[name]));
+    expect([found.get("checkpoint_timeout"), found.get("jit")]).toEqual(["900s", "off"]);
+    await server.close();
+  });
+
+  it.skipIf(availableMemory() < 8 * 1024 ** 3)("starts with little memory where it may not have more (needs 8 GB)", async () => {
+    const packageDir = join(dir.path, "package");
+    cpSync(findPostgresPackage(), packageDir, {
+      recursive: true,
+      verbatimSymlinks: true,
+      filter: (path) => !path.endsWith(".a"),
+    });
+    const tool = join(packageDir, "native", "bin", "pg_ctl");
+    renameSync(tool, `${tool}.real`);
+    writeFileSync(tool, `#!/bin/sh\nulimit -v 800000\nexec "$0.real" "$@"\n`, { mode: 0o755 });
+    const server = await openEmbeddedPostgres(join(dir.path, "data"), log, packageDir);
+    expect(await query(server.connectionString, "SHOW shared_buffers")).toEqual([{ shared_buffers: "128MB" }]);
+    await server.close();
   });
 
   it("works in a folder whose name has spaces and quotes", async () => {

@@ -1,5 +1,6 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { type App, openApp } from "../../src/app.js";
+import { alone, interruptedLookBacks } from "../../src/casework/look-back.js";
 import { submissionReport } from "../../src/casework/report.js";
 import type { NewReference } from "../../src/model.js";
 import { createLog } from "../../src/platform/log.js";
@@ -8,7 +9,7 @@ import { scan } from "../../src/scan.js";
 import { dir, image, make, video } from "../media/support.js";
 import { testConfig } from "../support/config.js";
 import { type TestDatabase, testDatabase } from "../support/database.js";
-import { rowsOf } from "./support.js";
+import { PATIENCE, rowsOf } from "./support.js";
 
 const KNOWN = image("butterfly.jpg");
 const { signal } = new AbortController();
@@ -96,6 +97,17 @@ describe("registering known material", () => {
   });
 });
 
+test("a look-back that has worked for a while lets the process do what waits", async () => {
+  let waited = true;
+  setImmediate(() => {
+    waited = false;
+  });
+  const fromMs = performance.now();
+  while (performance.now() - fromMs < 20);
+  await app.registerSteps.rest();
+  expect(waited).toBe(false);
+});
+
 describe("a look-back that was interrupted", () => {
   const dies = async (): Promise<never> => {
     throw new Error("the process died");
@@ -123,10 +135,41 @@ describe("a look-back that was interrupted", () => {
   test("after its last submission is finished later, by two processes at once, and tells nothing twice", async () => {
     await expect(registerKnown({ lookedBack: dies })).rejects.toThrow("the process died");
     await letTimePass();
-    await Promise.all([app.resumeLookBacks(signal), app.resumeLookBacks(signal)]);
+    const resumed = await Promise.all([app.resumeLookBacks(signal), app.resumeLookBacks(signal)]);
+    expect(resumed[0] + resumed[1]).toBe(1);
     await expectFound();
     const { rows } = await database.pool.query("select 1 from reference where looked_back_at is null");
     expect(rows).toEqual([]);
+  });
+
+  test("is left alone while another process is at it, and taken over when that one's connection is gone", async () => {
+    await expect(registerKnown({ recordLookBack: dies })).rejects.toThrow("the process died");
+    await letTimePass();
+    const [id] = await interruptedLookBacks(database.pool);
+    const done = alone(database.pool, id, async () => {
+      expect(await app.resumeLookBacks(signal)).toBe(0);
+      await database.pool.query(
+        `select pg_terminate_backend(l.pid) from pg_locks l join pg_database d on d.oid = l.database
+         where l.locktype = 'advisory' and l.classid = 7233003 and d.datname = current_database()`,
+      );
+      await vi.waitFor(async () => expect(await app.resumeLookBacks(signal)).toBe(1), PATIENCE);
+      return "ended";
+    });
+    expect(await done).toBe("ended");
+    await expectFound();
+    expect(await interruptedLookBacks(database.pool)).toEqual([]);
+  });
+
+  test("gives its lock back when the work fails, or its reference is deleted meanwhile", async () => {
+    await expect(registerKnown({ recordLookBack: dies })).rejects.toThrow("the process died");
+    await letTimePass();
+    const [id] = await interruptedLookBacks(database.pool);
+    await expect(alone(database.pool, id, dies)).rejects.toThrow("the process died");
+    expect(await alone(database.pool, id, async () => "again")).toBe("again");
+    await alone(database.pool, id, () => database.pool.query(`delete from "case"`));
+    const locks = "select 1 from pg_locks where locktype = 'advisory' and classid = 7233003";
+    await vi.waitFor(async () => expect((await database.pool.query(locks)).rows).toEqual([]), PATIENCE);
+    expect(await alone(database.pool, id, async () => "again")).toBeUndefined();
   });
 
   test("is not resumed when its reference was retired meanwhile", async () => {

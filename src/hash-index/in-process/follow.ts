@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { groupBy } from "../../fingerprint/group.js";
 import { REFERENCES_CHANNEL } from "../../platform/channels.js";
+import { prepareSession } from "../../platform/database.js";
 import type { Log } from "../../platform/log.js";
 import type { InProcessIndex, NewFingerprint, NewPatch } from "./in-process-index.js";
 
@@ -55,6 +56,7 @@ export function follow(
     fresh.on("error", lost);
     fresh.on("end", lost);
     await fresh.connect();
+    await prepareSession(fresh);
     await fresh.query(`listen ${REFERENCES_CHANNEL}`);
     client = fresh;
     return fresh;

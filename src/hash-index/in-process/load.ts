@@ -1,4 +1,5 @@
 import pg from "pg";
+import { prepareSession } from "../../platform/database.js";
 import { copyOut } from "./copy-out.js";
 import { allocateSegment, fillPostings, hashesOf, type Segment, segmentLimit } from "./segment.js";
 import { SHAPES, type ShapeName } from "./shape.js";
@@ -32,6 +33,7 @@ export async function loadSegments({ connectionString, algorithm, patchAlgorithm
   client.on("error", () => {});
   await client.connect();
   try {
+    await prepareSession(client);
     await client.query("begin isolation level repeatable read read only");
     const { rows } = await client.query<{ seq: string }>("select coalesce(max(seq), 0)::text as seq from reference_change");
     const { references, numberOf } = await activeReferences(client);

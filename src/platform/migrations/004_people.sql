@@ -86,6 +86,8 @@ begin
   end loop;
 end $$;
 
+alter table audit_log alter number set not null, alter sha256 set not null;
+
 create function refuse_audit_change() returns trigger language plpgsql as $$
 begin
   raise exception 'audit_log is append-only' using errcode = 'insufficient_privilege';
@@ -95,3 +97,4 @@ create trigger chain_audit before insert on audit_log for each row execute funct
 create trigger refuse_audit_change before update or delete on audit_log for each row execute function refuse_audit_change();
 create trigger refuse_audit_truncate before truncate on audit_log for each statement execute function refuse_audit_change();
 create index audit_log_subject on audit_log (subject, number desc);
+create index audit_log_actor on audit_log (actor, number desc);

@@ -25,6 +25,8 @@ create index alert_strongest on alert (state, confidence desc, seq desc);
 create index alert_most_repeated on alert (state, reupload_number desc, seq desc);
 create index alert_case on alert (case_id, seq desc);
 create index alert_assigned on alert (assigned_to, seq desc) where assigned_to is not null;
+create index alert_decided on alert (decided_by, decided_at) where decided_by is not null;
+create index alert_event_confirmed on alert_event (created_at) where act = 'confirmed';
 create index submission_media on submission (media_sha256) where media_sha256 is not null;
 
 -- A caseworker said that this file does not show this reference: the pair never alerts again.
@@ -37,6 +39,13 @@ create table dismissal (
   created_at timestamptz not null default now(),
   primary key (media_sha256, reference_id)
 );
+
+create index dismissal_reference on dismissal (reference_id);
+create index dismissal_alert on dismissal (alert_id) where alert_id is not null;
+
+-- What goes along when a reference is erased.
+create index match_reference on match (reference_id);
+create index verdict_reference on verdict (reference_id) where reference_id is not null;
 
 alter table "case"
   add merged_into text references "case" on delete set null,
