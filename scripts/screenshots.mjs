@@ -73,7 +73,7 @@ chmodSync(folder, 0o711);
 mkdirSync(OUT, { recursive: true });
 const config = loadConfig({ REUPLOAD_DATA_DIR: join(folder, "data"), MEDIA_ROOTS: folder, LOG_LEVEL: "warn" });
 const app = await openApp(config, createLog("warn"));
-const { server, address } = await serveConsole(app);
+const { web } = await serveConsole(app);
 const browser = await chromium.launch({ executablePath: CHROMIUM, args: CHROMIUM_ARGS });
 try {
   const { pool } = app.database;
@@ -82,7 +82,7 @@ try {
   const seeded = await seed(pool);
   await makeHistory(app, seeded);
   const takedown = (await pool.query("select id from takedown order by created_at limit 1")).rows[0].id;
-  await shoot(browser, address, "Arta", DESK, "light", [
+  await shoot(browser, web.address, "Arta", DESK, "light", [
     ["alerts", "/alerts"],
     ["alert", `/alerts/${seeded.alerts.mirrored}`],
     ["case", "/cases/C-17"],
@@ -90,14 +90,14 @@ try {
     ["uploaders", "/uploaders"],
     ["system", "/system"],
   ]);
-  await shoot(browser, address, "Besa", DESK, "dark", [["alert-sq-dark", `/alerts/${seeded.alerts.mirrored}`]]);
-  await shoot(browser, address, "Besa", PHONE, "light", [
+  await shoot(browser, web.address, "Besa", DESK, "dark", [["alert-sq-dark", `/alerts/${seeded.alerts.mirrored}`]]);
+  await shoot(browser, web.address, "Besa", PHONE, "light", [
     ["phone-alerts-sq", "/alerts"],
     ["phone-alert-sq", `/alerts/${seeded.alerts.mirrored}`],
   ]);
 } finally {
   await browser.close();
-  await server.close();
+  await web.close();
   await app.close();
   rmSync(folder, { recursive: true, force: true });
 }

@@ -1,5 +1,6 @@
 import { setImmediate as turnOfOthers } from "node:timers/promises";
 import type { PoolClient } from "pg";
+import { SERVICE } from "./casework/history.js";
 import type { LearnSteps } from "./casework/learn.js";
 import {
   alone,
@@ -13,6 +14,7 @@ import { earlierOutcome, recordScan } from "./casework/record.js";
 import type { CaseworkSettings } from "./casework/settings.js";
 import type { Config } from "./config.js";
 import { ALGORITHM } from "./fingerprint/fingerprint-frame.js";
+import { withListed } from "./fingerprint/meta-pdq.js";
 import { PATCH_ALGORITHM } from "./fingerprint/patches.js";
 import { createHashIndex, type HashIndex } from "./hash-index/index-tiers.js";
 import { holdIndexStill } from "./hash-index/lock.js";
@@ -84,7 +86,7 @@ export async function openApp(config: Config, log: Log): Promise<App> {
     readReceived: receivedReader(config, database, log),
     learnSteps: {
       learn: (reference, reading) => addReference(database.pool, reference, reading, ALGORITHM),
-      retire: (id) => retireReference(database.pool, id),
+      retire: (id) => retireReference(database.pool, id, SERVICE),
     },
     casework: caseworkSettings(config),
     resumeLookBacks: (signal) => resumeLookBacks(database, registerSteps, signal),
@@ -119,8 +121,8 @@ function scanStepsOf(config: Config, { pool }: Database, index: HashIndex, log: 
 
 /** Whole pictures and parts of them, and then all that is known of the references for which something speaks, but not enough. */
 async function lookupAll(lookups: Lookups, db: Db, reading: Reading): Promise<Found> {
-  const { fingerprints, patchSets } = reading;
-  const found = await lookups.lookup(db, fingerprints, ALGORITHM, POLICY.withinBits);
+  const { patchSets } = reading;
+  const found = await lookups.lookup(db, withListed(reading), ALGORITHM, POLICY.withinBits);
   const patchHits = await lookups.lookupPatches(db, patchSets, PATCH_ALGORITHM);
   const moments = await momentsOfHits(db, patchHits, LEAST_PATCHES);
   const unknown = [...new Set(patchHits.map((h) => h.referenceId))].filter((id) => !found.references.has(id));

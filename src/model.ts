@@ -183,6 +183,8 @@ export interface ReferenceSummary {
   durationMs: number;
   /** Number of fingerprints by variant "full": what coverage is counted against. */
   fingerprintCount: number;
+  /** The hash list it came in, and of which nothing but hashes is known. */
+  list?: string;
 }
 
 export interface Segment {
@@ -261,6 +263,8 @@ export interface PastSubmission {
   kind: MediaKind;
   durationMs: number;
   fingerprints: Fingerprint[];
+  /** Of a still: the hash by Meta's pipeline that lists are looked up by. */
+  listed?: Fingerprint;
   patchSets: PatchSet[];
 }
 

@@ -12,6 +12,7 @@ import type { Config, Role } from "./config.js";
 import { type DigestOptions, runDigest } from "./delivery/digest.js";
 import { runRelay } from "./delivery/relay.js";
 import { runWebhooks } from "./delivery/webhooks.js";
+import { listsToLookBack, lookBackForList } from "./exchange/look-back-list.js";
 import { packSome, postYoung } from "./hash-index/pack.js";
 import { createIntakeClient, SUBMISSIONS } from "./intake/client.js";
 import { parkJob } from "./intake/park.js";
@@ -24,6 +25,7 @@ import { createMetrics, type Metrics } from "./platform/metrics.js";
 import { register } from "./register.js";
 import { judge, recordUnscannable, type Scanned, scan } from "./scan.js";
 import type { Parts } from "./web/parts.js";
+import { createReadiness } from "./web/readiness.js";
 import { startWeb } from "./web/server.js";
 import { addSurfaces } from "./web/surfaces.js";
 import { webhookGuard } from "./web/webhook-guard.js";
@@ -115,6 +117,7 @@ export function partsOf(app: App): Parts {
     ...{ config, log, queues, settings, acts },
     pool: app.database.pool,
     intake: createIntakeClient(queues),
+    readiness: createReadiness(checksOf(app), log),
     check: async (media, signal) => {
       const reading = await app.readReceived(media, "as a scan", signal);
       return { reading, ...(await judge(app.scanSteps, reading)) };
@@ -202,6 +205,7 @@ async function keepHouse(app: App, stopping: AbortSignal): Promise<void> {
   await settleLessons(pool, app.learnSteps);
   const resumed = await app.resumeLookBacks(stopping);
   if (resumed > 0) log.info({ resumed }, "interrupted look-backs finished");
+  for (const list of await listsToLookBack(pool)) await lookBackForList(pool, app.registerSteps, list, stopping);
   const swept = await sweepTakedowns(pool, casework);
   if (swept.queuedAgain + swept.expired > 0) log.info(swept, "takedowns past their deadline");
   for (let due = 1; due > 0 && !stopping.aborted; ) ({ due } = await recheckTakedowns(pool, isThere, casework));

@@ -1,5 +1,6 @@
 import type { Pool, PoolClient } from "pg";
 import { withInverted } from "../fingerprint/fingerprint-frame.js";
+import { LISTED } from "../fingerprint/meta-pdq.js";
 import { unpackPatchSets } from "../fingerprint/pack-patches.js";
 import {
   DIHEDRALS,
@@ -66,7 +67,7 @@ export async function* pastSubmissions(pool: Pool, algorithm: string): AsyncGene
 }
 
 function storedSubmission(row: Row): PastSubmission {
-  const fingerprints = row.variants.map((variant, i) => ({
+  const all = row.variants.map((variant, i) => ({
     algorithm: row.algorithm,
     variant,
     atMs: row.atMs[i],
@@ -75,12 +76,14 @@ function storedSubmission(row: Row): PastSubmission {
     pdq: row.pdq.subarray(32 * i, 32 * (i + 1)),
     blockhash: row.blockhash.subarray(32 * i, 32 * (i + 1)),
   }));
+  const listed = all.find((f) => f.variant === LISTED);
   return {
     submission: { ...row.content, id: row.id, priority: 0 },
+    ...(listed && { listed }),
     sha256: row.sha256 ?? undefined,
     kind: row.kind,
     durationMs: Number(row.durationMs),
-    fingerprints,
+    fingerprints: all.filter((f) => f !== listed),
     patchSets: unpackPatchSets(row.patches),
   };
 }

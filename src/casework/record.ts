@@ -3,6 +3,7 @@ import type { Pool, PoolClient } from "pg";
 import { InvalidSubmissionError } from "../errors.js";
 import { ALGORITHM } from "../fingerprint/fingerprint-frame.js";
 import { keptPatchSets } from "../fingerprint/kept.js";
+import { withListed } from "../fingerprint/meta-pdq.js";
 import { packPatchSets } from "../fingerprint/pack-patches.js";
 import { type Match, type Outcome, type Reading, type Submission, VERDICTS, type Verdict } from "../model.js";
 import { type Db, transaction } from "../platform/database.js";
@@ -120,7 +121,7 @@ async function insertSubmission(tx: PoolClient, submission: Submission, reading:
 }
 
 async function insertFingerprints(tx: PoolClient, submissionId: string, reading: Reading, retentionDays: number): Promise<void> {
-  const { fingerprints } = reading;
+  const fingerprints = withListed(reading);
   const patches = packPatchSets(keptPatchSets(reading.patchSets, reading.kind));
   const packed = (key: "pdq" | "blockhash") => Buffer.concat(fingerprints.map((f) => f[key]));
   await tx.query(

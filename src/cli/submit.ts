@@ -5,6 +5,7 @@ import { Command } from "commander";
 import type { App } from "../app.js";
 import { InvalidSubmissionError } from "../errors.js";
 import { hashToHex } from "../fingerprint/hash.js";
+import { withListed } from "../fingerprint/meta-pdq.js";
 import { createIntakeClient } from "../intake/client.js";
 import type { ScanJob } from "../intake/job.js";
 import type { Reading } from "../model.js";
@@ -82,7 +83,7 @@ function hashesOnly(reading: Reading): ScanJob["media"] {
     sha256: reading.sha256,
     kind: reading.kind,
     durationMs: Math.round(reading.durationMs),
-    fingerprints: reading.fingerprints.map(({ views: _, pdq, blockhash, ...rest }) => ({
+    fingerprints: withListed(reading).map(({ views: _, pdq, blockhash, ...rest }) => ({
       ...rest,
       pdq: hashToHex(pdq),
       ...(blockhash.length > 0 && { blockhash: hashToHex(blockhash) }),

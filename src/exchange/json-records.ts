@@ -1,12 +1,26 @@
 import { FieldError } from "./entry.js";
 import { textOf } from "./text-of.js";
 
-/** The longest record in characters. */
-const LONGEST = 8 * 1024 * 1024;
+/** The longest record in characters, and all that may stand beside them: where pages go on, and a count. */
+const LONGEST = { record: 1024 * 1024, beside: 65_536 };
 /** Objects and arrays inside each other; beyond this there is nothing of use. */
 const DEEPEST = 64;
 
 export type JsonPart = { record: string; line: number } | { rest: Record<string, unknown> };
+
+/** Where in such a document a character is. */
+interface State {
+  depth: number;
+  line: number;
+  inString: boolean;
+  escaped: boolean;
+  /** Inside the array of records: what came last there. */
+  inArray: false | "start" | "record" | "comma";
+  /** The document without its records, and the record that is being read. */
+  beside: string;
+  record: string;
+  recordLine: number;
+}
 
 /**
  * Takes `{…, "<key>": [{…}, {…}], …}` apart as it arrives: each object of that array as its text, and at the end of each document all else
@@ -15,68 +29,80 @@ export type JsonPart = { record: string; line: number } | { rest: Record<string,
  * @throws FieldError naming the line, when it is not such JSON.
  */
 export async function* jsonRecords(chunks: AsyncIterable<Uint8Array>, key: string): AsyncGenerator<JsonPart> {
-  let depth = 0;
-  let line = 1;
-  let inString = false;
-  let escaped = false;
-  /** Of the document, without its records; and of the record that is being read. */
-  let beside = "";
-  let record = "";
-  let recordLine = 0;
-  let inArray = false;
-  const opensArray = new RegExp(`"${key}"\\s*:\\s*$`);
-  const fail = (problem: string) => new FieldError(`line ${line}`, problem);
+  const state: State = {
+    ...{ depth: 0, line: 1, inString: false, escaped: false, inArray: false as const },
+    ...{ beside: "", record: "", recordLine: 0 },
+  };
+  const opensArray = new RegExp(`"${key}"\\s*:\\s*\\[$`);
   for await (const text of textOf(chunks)) {
     for (const c of text) {
-      if (c === "\n") line++;
-      const inRecord = inArray && depth >= 3;
-      if (inRecord) record += c;
-      else if (depth > 0 || c.trim() !== "") beside += c;
-      if (record.length > LONGEST || beside.length > LONGEST) throw fail(`a record has more than ${LONGEST} characters`);
-      if (inString) {
-        if (escaped) escaped = false;
-        else if (c === "\\") escaped = true;
-        else if (c === '"') inString = false;
-        continue;
-      }
-      if (c === '"') {
-        if (depth === 0) throw fail("is not a JSON object");
-        if (depth === 2 && inArray) throw fail(`${key} must be an array of objects`);
-        inString = true;
-      } else if (c === "{" || c === "[") {
-        if (depth === 0 && c !== "{") throw fail("must begin with {");
-        if (depth === 1 && c === "[" && opensArray.test(beside.slice(0, -1))) inArray = true;
-        if (depth === 2 && inArray) {
-          if (c !== "{") throw fail(`${key} must be an array of objects`);
-          beside = beside.slice(0, -1);
-          record = c;
-          recordLine = line;
-        }
-        if (++depth > DEEPEST) throw fail(`is nested more than ${DEEPEST} deep`);
-      } else if (c === "}" || c === "]") {
-        if (--depth < 0) throw fail("is not JSON");
-        if (depth === 2 && inArray) {
-          yield { record, line: recordLine };
-          record = "";
-          // One record was here; the commas between them go as well.
-          beside += "0";
-        } else if (depth === 1) inArray = false;
-        else if (depth === 0) {
-          yield { rest: restOf(beside, fail) };
-          beside = "";
-        }
-      } else if (depth === 0 && c.trim() !== "") throw fail("is not a JSON object");
-      else if (depth === 2 && inArray && c !== "," && c.trim() !== "") throw fail(`${key} must be an array of objects`);
-      if (inArray && depth === 2 && beside.endsWith("0,")) beside = beside.slice(0, -2);
+      const part = step(state, c, key, opensArray);
+      if (part) yield part;
     }
   }
-  if (depth > 0) throw fail("ends early: fetch it again");
+  if (state.depth > 0) throw failure(state, "ends early: fetch it again");
 }
 
-function restOf(text: string, fail: (problem: string) => FieldError): Record<string, unknown> {
+const failure = ({ line }: State, problem: string) => new FieldError(`line ${line}`, problem);
+
+function step(state: State, c: string, key: string, opensArray: RegExp): JsonPart | undefined {
+  if (c === "\n") state.line++;
+  // Between records.
+  if (state.inArray && state.depth === 2 && !state.inString) return between(state, c, key);
+  if (state.inArray && state.depth > 2) state.record += c;
+  else if (state.depth > 0 || c.trim() !== "") state.beside += c;
+  if (state.record.length > LONGEST.record) throw failure(state, `a record has more than ${LONGEST.record} characters`);
+  if (state.beside.length > LONGEST.beside) throw failure(state, `more than ${LONGEST.beside} characters stand beside ${key}`);
+  if (state.inString) {
+    if (state.escaped) state.escaped = false;
+    else if (c === "\\") state.escaped = true;
+    else if (c === '"') state.inString = false;
+    return undefined;
+  }
+  if (state.depth === 0 && c !== "{" && c.trim() !== "")
+    throw failure(state, c === "[" ? "must begin with {" : "is not a JSON object");
+  if (c === '"') state.inString = true;
+  else if (c === "{" || c === "[") {
+    if (state.depth === 1 && c === "[" && opensArray.test(state.beside.slice(-200))) state.inArray = "start";
+    deeper(state);
+  } else if (c === "}" || c === "]") return shallower(state);
+  return undefined;
+}
+
+/** Commas and blanks between records are not kept, or what stands beside them would grow with the list. */
+function between(state: State, c: string, key: string): undefined {
+  if (c.trim() === "") return;
+  const last = state.inArray;
+  if (c === "{" && last !== "record") {
+    state.record = c;
+    state.recordLine = state.line;
+    deeper(state);
+  } else if (c === "," && last === "record") state.inArray = "comma";
+  else if (c === "]" && last !== "comma") {
+    state.beside += c;
+    state.inArray = false;
+    state.depth--;
+  } else throw failure(state, `${key} must be an array of objects`);
+}
+
+function deeper(state: State): void {
+  if (++state.depth > DEEPEST) throw failure(state, `is nested more than ${DEEPEST} deep`);
+}
+
+function shallower(state: State): JsonPart | undefined {
+  state.depth--;
+  if (state.inArray && state.depth === 2) {
+    state.inArray = "record";
+    const { record, recordLine } = state;
+    state.record = "";
+    return { record, line: recordLine };
+  }
+  if (state.depth > 0) return undefined;
+  const { beside } = state;
+  state.beside = "";
   try {
-    return JSON.parse(text) as Record<string, unknown>;
+    return { rest: JSON.parse(beside) as Record<string, unknown> };
   } catch {
-    throw fail("is not JSON");
+    throw failure(state, "is not JSON");
   }
 }

@@ -157,10 +157,13 @@ function hitOf(row: Row, view: { index: number; dihedral: Dihedral; blockhash?: 
 /** What verdicts need to know of references, by id. */
 export async function summaries(db: Db, ids: string[]): Promise<Map<string, ReferenceSummary>> {
   if (ids.length === 0) return new Map();
-  const { rows } = await db.query<ReferenceSummary & { durationMs: string }>(
-    `select id, case_id as "caseId", label, kind, duration_ms as "durationMs", fingerprint_count as "fingerprintCount"
+  const { rows } = await db.query<ReferenceSummary & { durationMs: string; list: string | null }>(
+    `select id, case_id as "caseId", label, kind, duration_ms as "durationMs", fingerprint_count as "fingerprintCount",
+            case when list_entry is not null then provenance end as list
      from reference where id = any($1::uuid[])`,
     [ids],
   );
-  return new Map(rows.map((row) => [row.id, { ...row, durationMs: Number(row.durationMs) }]));
+  return new Map(
+    rows.map(({ list, ...row }) => [row.id, { ...row, durationMs: Number(row.durationMs), ...(list !== null && { list }) }]),
+  );
 }

@@ -1,5 +1,6 @@
 import { groupBy } from "../fingerprint/group.js";
 import { distance } from "../fingerprint/hash.js";
+import { LISTED } from "../fingerprint/meta-pdq.js";
 import { momentOf, PATCH_WITHIN_BITS } from "../fingerprint/patch-hits.js";
 import { PATCH_BYTES, PATCH_UNITS } from "../fingerprint/patches.js";
 import type { Dihedral, Hash, Hit, KnownPatch, PatchHit, PatchSet } from "../model.js";
@@ -105,6 +106,8 @@ const CONFIRMED = 0.02;
 const isConfirmed = ({ blockhashDistance }: Hit): boolean =>
   blockhashDistance !== undefined && blockhashDistance <= CONFIRMING_BITS;
 
+const isPart = (variant: string): boolean => variant !== "full" && variant !== LISTED;
+
 /** Whole-picture hits as agreements. */
 export function wholeAgreements(hits: Hit[], moments: { atMs: number; untilMs: number; variant: string }[]): Agreement[] {
   return hits.map((hit) => {
@@ -117,7 +120,7 @@ export function wholeAgreements(hits: Hit[], moments: { atMs: number; untilMs: n
       dihedral: hit.dihedral,
       bits: hit.pdqDistance,
       doubt: doubtOfBits(hit.pdqDistance) * (isConfirmed(hit) ? CONFIRMED : 1),
-      part: variant !== "full" || hit.referenceVariant !== "full",
+      part: isPart(variant) || isPart(hit.referenceVariant),
       share: 1,
     };
   });

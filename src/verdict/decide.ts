@@ -1,4 +1,5 @@
 import { groupBy } from "../fingerprint/group.js";
+import { LISTED } from "../fingerprint/meta-pdq.js";
 import type {
   Dihedral,
   Fingerprint,
@@ -25,6 +26,8 @@ export interface Judged {
   kind: MediaKind;
   durationMs: number;
   fingerprints: (Fingerprint & { views?: View[] })[];
+  /** Of a still: its hash by Meta's pipeline. Hits name it by the place behind the last of `fingerprints`. */
+  listed?: Fingerprint;
   patchSets: PatchSet[];
   framesRead: number;
   framesUnusable: number;
@@ -140,8 +143,10 @@ function agreementsByReference(judged: Judged, found: Evidence): Map<string, Agr
   const add = (id: string, more: Agreement[]) => {
     if (more.length > 0) agreements.set(id, [...(agreements.get(id) ?? []), ...more]);
   };
-  for (const [id, hits] of groupBy([...found.hits].sort(byValue), (h) => h.referenceId))
-    add(id, wholeAgreements(hits, judged.fingerprints));
+  const seen = judged.listed ? [...judged.fingerprints, judged.listed] : judged.fingerprints;
+  // Meta's hash is for lists: our own material is found by our own.
+  const hits = found.hits.filter((h) => seen[h.query].variant !== LISTED || h.referenceVariant === LISTED).sort(byValue);
+  for (const [id, some] of groupBy(hits, (h) => h.referenceId)) add(id, wholeAgreements(some, seen));
   for (const [id, parts] of partAgreements(found.patchHits, found.moments, judged.patchSets)) add(id, parts);
   return agreements;
 }
@@ -208,7 +213,9 @@ function judge(
   closer: CloserLook | undefined,
 ): "match" | "review" {
   if (match.confidence < policy.matchConfidence) return "review";
-  if (judged.kind === "image" || match.reference.kind === "image") return share >= policy.stillShare ? "match" : "review";
+  const isStill = judged.kind === "image" || match.reference.kind === "image";
+  if (isStill && match.reference.list !== undefined) return isNear(surest, policy) ? "match" : "review";
+  if (isStill) return share >= policy.stillShare ? "match" : "review";
   const shortest = Math.min(match.reference.durationMs, judged.durationMs);
   const least = shortest < policy.minSpanMs ? policy.minCoverageOfShort : policy.minCoverage;
   const claimed = Math.max(match.coverageOfReference, match.coverageOfSubmission, shareOfMoments(surest, judged));
@@ -216,6 +223,10 @@ function judge(
   const long = surest.length >= policy.minFrames && sharedMs >= policy.minSpanMs;
   return most || long ? "match" : "review";
 }
+
+/** One hash of others, without parts or a second hash that could confirm it, must be nearer than one of ours. */
+const isNear = (surest: Agreement[], { listedBits }: Policy): boolean =>
+  surest.some(({ bits }) => bits !== undefined && bits <= listedBits);
 
 /** Half seconds that must agree before their share counts. Patches are few: with them it takes more than a second that was only quoted. */
 const LEAST_AGREED = { whole: 2, parts: 4 };

@@ -7,6 +7,7 @@ import type { Found, MediaSource, NewReference, Reading, Verdict } from "../mode
 import type { Log } from "../platform/log.js";
 import type { Queues } from "../platform/queues.js";
 import type { Registration } from "../register.js";
+import type { Readiness } from "./readiness.js";
 
 /** What the pages and the API work with, handed in by the service. */
 export interface Parts {
@@ -27,4 +28,6 @@ export interface Parts {
   check(media: MediaSource, signal: AbortSignal): Promise<{ reading: Reading; found: Found; verdict: Verdict }>;
   /** New known material: fingerprints it, indexes it, looks back. Throws as {@link check} does. */
   register(media: MediaSource, reference: NewReference, signal: AbortSignal): Promise<Registration>;
+  /** What works and what does not, as /health/ready says. */
+  readiness?(): Promise<Readiness>;
 }

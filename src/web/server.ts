@@ -25,8 +25,10 @@ export interface Web {
   close(): Promise<void>;
 }
 
-const REQUEST_TIMEOUT_MS = 10_000;
-/** No route takes a body yet. */
+/** An upload of some gigabytes over a slow line; headers must be there sooner. */
+const REQUEST_TIMEOUT_MS = 15 * 60_000;
+const HEADERS_TIMEOUT_MS = 10_000;
+/** Routes that take a larger body say so themselves. */
 const MAX_BODY_BYTES = 1_024;
 
 const HEADERS = {
@@ -72,6 +74,8 @@ function createServer(log: Log, trustedProxies: string[] = []): FastifyInstance 
     trustProxy: trustedProxies.length > 0 ? trustedProxies : false,
     bodyLimit: MAX_BODY_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
+    connectionTimeout: 60_000,
+    http: { headersTimeout: HEADERS_TIMEOUT_MS },
     forceCloseConnections: "idle",
     frameworkErrors: (error, _request, reply) => void answerError(error as FastifyError, log, reply as FastifyReply),
     clientErrorHandler: answerUnreadable,
@@ -85,7 +89,7 @@ function createServer(log: Log, trustedProxies: string[] = []): FastifyInstance 
   return server;
 }
 
-function addRoutes(server: FastifyInstance, { log, metrics, checks, isDraining }: WebParts): void {
+function addRoutes(server: FastifyInstance, { log, metrics, checks, surfaces, isDraining }: WebParts): void {
   const front = {
     service: "reupload",
     version: readVersion(),
@@ -94,7 +98,10 @@ function addRoutes(server: FastifyInstance, { log, metrics, checks, isDraining }
     metrics: "/metrics",
   };
   const readiness = createReadiness(checks, log);
-  server.get("/", async () => front);
+  // A browser is somebody who wants to see the alerts.
+  server.get("/", async (request, reply) =>
+    surfaces && request.headers.accept?.includes("text/html") ? reply.redirect("/alerts", 303) : front,
+  );
   server.get("/health/live", async () => ({ status: "live" }));
   server.get("/health/ready", async (_request, reply) => {
     if (isDraining()) return reply.code(503).send({ status: "draining", checks: {} });

@@ -123,6 +123,10 @@ describe("StopNCII's JSON", () => {
     ["{".repeat(100_000), "nested"],
     [`{"hashRecords":[${'{"a":'.repeat(100_000)}`, "nested"],
     ['{"hashRecords":[] oops}', "is not JSON"],
+    ['{"hashRecords":[{}{}]}', "must be an array of objects"],
+    ['{"hashRecords":[{},]}', "must be an array of objects"],
+    [`{"a":"${"x".repeat(70_000)}","hashRecords":[]}`, "more than 65536 characters stand beside"],
+    [`{"hashRecords":[{"a":"${"x".repeat(2 ** 20)}"}]}`, "a record has more than"],
   ])("refuses %.40s", async (text, problem) => {
     await expect(collect(readStopNcii(chunked(text, 4096)))).rejects.toThrow(problem);
   });

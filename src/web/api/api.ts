@@ -24,6 +24,7 @@ import { addUploads, multipartLimits } from "./upload.js";
 import { uploaderRoutes } from "./uploaders.js";
 import { uploadRoutes } from "./uploads.js";
 import { verdictRoutes } from "./verdicts.js";
+import { webhookApi } from "./webhooks.js";
 
 /** A job's own limit is 32; what wraps it needs a few. */
 const MOST_LEVELS = 40;
@@ -61,6 +62,7 @@ async function addApi(api: Api, parts: Parts): Promise<void> {
   takedownRoutes(api, parts);
   lookupRoutes(api, parts, readings);
   uploaderRoutes(api, parts);
+  webhookApi(api, parts);
   statusRoutes(api, parts);
   await addReferencePage(api);
 }

@@ -1,5 +1,6 @@
 import { hashToHex } from "../../fingerprint/hash.js";
 import { keptPatchSets } from "../../fingerprint/kept.js";
+import { withListed } from "../../fingerprint/meta-pdq.js";
 import { parseJob, type ScanJob } from "../../intake/job.js";
 import type { MediaSource, Reading } from "../../model.js";
 
@@ -14,7 +15,7 @@ export function hashesOf(reading: Reading): ScanJob["media"] {
     sha256,
     kind,
     durationMs,
-    fingerprints: reading.fingerprints.map((f) => ({
+    fingerprints: withListed(reading).map((f) => ({
       algorithm: f.algorithm,
       variant: f.variant,
       atMs: f.atMs,

@@ -13,6 +13,8 @@ declare module "fastify" {
   interface FastifyContextConfig {
     /** How long the work behind this route may take, when it is more than a minute. */
     claimMs?: number;
+    /** The answer holds a secret that is given once: that it was given is remembered, what it was is not. */
+    answerIsSecret?: boolean;
   }
 }
 
@@ -27,7 +29,8 @@ interface Stored {
   requestSha256: Buffer;
   status: number | null;
   headers: Record<string, string>;
-  body: string;
+  /** Null of an answer that held a secret. */
+  body: string | null;
 }
 
 /**
@@ -53,7 +56,12 @@ export function addIdempotency(api: FastifyInstance, db: Db, log: Log): void {
   api.addHook("onSend", async (request, reply, payload) => {
     if (!request.claim) return payload;
     try {
-      await settle(db, request.claim, reply, payload);
+      await settle(
+        db,
+        request.claim,
+        reply,
+        request.routeOptions.config.answerIsSecret && reply.statusCode < 300 ? null : payload,
+      );
     } catch (err) {
       log.warn({ err }, "an answer could not be kept for its Idempotency-Key");
     }
@@ -99,14 +107,19 @@ async function claim(db: Db, asked: { actor: string; key: string; digest: Buffer
     throw new ProblemError(409, "the first request with this Idempotency-Key is still under way", {
       retryAfterSeconds: RETRY_SECONDS,
     });
+  if (stored.body === null)
+    throw new ProblemError(
+      409,
+      "this was done under the same Idempotency-Key; its answer held a secret, which is given only once",
+    );
   return stored;
 }
 
 const replay = (reply: FastifyReply, stored: Stored): FastifyReply =>
-  reply.code(stored.status!).headers(stored.headers).header("idempotency-replayed", "true").send(Buffer.from(stored.body));
+  reply.code(stored.status!).headers(stored.headers).header("idempotency-replayed", "true").send(Buffer.from(stored.body!));
 
 async function settle(db: Db, claimId: string, reply: FastifyReply, payload: unknown): Promise<void> {
-  if (reply.statusCode >= 500 || reply.statusCode === 429 || typeof payload !== "string") {
+  if (reply.statusCode >= 500 || reply.statusCode === 429 || (payload !== null && typeof payload !== "string")) {
     await db.query("delete from idempotency where claim = $1", [claimId]);
     return;
   }

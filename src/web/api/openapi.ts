@@ -13,6 +13,7 @@ export const TAGS = [
   { name: "takedowns", description: "Requests to platforms, and what they answered." },
   { name: "lookup", description: "Is this known? Nothing is recorded but that somebody asked." },
   { name: "uploaders", description: "Who put known material on-line, as their platform names them." },
+  { name: "webhooks", description: "Who is told of what happens, in the standard-webhooks format, and what became of it." },
   { name: "system", description: "How the installation stands." },
 ];
 
@@ -106,6 +107,7 @@ export const transform: SwaggerTransform = (input) => {
 
 function answerOf(of: unknown, answer: NonNullable<import("fastify").FastifySchema["answers"]>[number] | undefined): Json {
   const { description = "Done.", example, contentType = "application/json", headers } = answer ?? {};
+  if ((of as Json).type === "null") return { description, type: "null" };
   const schema = contentType === "application/json" ? of : { type: "string", contentMediaType: contentType };
   return {
     description,

@@ -189,10 +189,9 @@ export function referenceRoutes(api: Api, parts: Parts, readings: Readings): voi
     async (request) => {
       const { referenceId } = request.params;
       found(await readReference(pool, referenceId), "reference");
-      await retireReference(pool, referenceId).catch((error) => {
+      await retireReference(pool, referenceId, askerOf(request)).catch((error) => {
         throw error instanceof UsageError ? new ProblemError(409, "the reference is retired already") : error;
       });
-      await audit(pool, { actor: askerOf(request), act: "reference retired", subject: `reference:${referenceId}` });
       return (await readReference(pool, referenceId))!;
     },
   );

@@ -57,6 +57,7 @@ function registryRoutes(api: Api, { pool, config }: Pick<Parts, "pool" | "config
     "/webhooks",
     {
       ...admins,
+      config: { answerIsSecret: true },
       schema: {
         ...shared,
         operationId: "addWebhook",
@@ -152,6 +153,7 @@ function secretRoutes(api: Api, { pool }: Pick<Parts, "pool">): void {
     "/webhooks/:webhookId/secret",
     {
       ...admins,
+      config: { answerIsSecret: true },
       schema: {
         ...shared,
         operationId: "replaceWebhookSecret",

@@ -1,12 +1,13 @@
 import type { FastifyInstance } from "fastify";
 import { type AlertDetail, type AlertMatch, readAlert } from "../../casework/alerts.js";
+import { actorOf, may, type Who } from "../../people/rights.js";
 import { audit } from "../../platform/audit.js";
 import { needs } from "../access/guard.js";
 import type { Parts } from "../parts.js";
 import { assignable, shownReason } from "./acts.js";
 import { NotFound } from "./errors.js";
 import { actorName, changesOf, headlineOf, reasonsOf, sureness } from "./explain.js";
-import { actor } from "./input.js";
+import { actor, whoOf } from "./input.js";
 import { page, type Reader, readerOf } from "./page.js";
 import { timelineOf } from "./timeline.js";
 
@@ -30,9 +31,17 @@ export function alertRoutes(pages: FastifyInstance, parts: Parts): void {
         words: wordsOf(event.detail, reader),
       })),
       people: await assignable(parts.pool),
+      undo: undoFor(alert, whoOf(request)),
       preview: parts.config.consolePreview !== "off" && alert.submission.mediaUrl !== null,
     });
   });
+}
+
+/** Whether this reader can take the decision back, and until when: an admin at any time, who decided for some minutes. */
+function undoFor(alert: AlertDetail, who: Who): { until?: Date } | undefined {
+  if (alert.state === "open") return undefined;
+  if (may(who, "admin")) return {};
+  return alert.undoableUntil && alert.decidedBy === actorOf(who) ? { until: alert.undoableUntil } : undefined;
 }
 
 /** A match as the page says it. */

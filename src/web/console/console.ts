@@ -2,6 +2,7 @@ import formbody from "@fastify/formbody";
 import type { FastifyInstance } from "fastify";
 import { readVersion } from "../../platform/version.js";
 import type { Parts } from "../parts.js";
+import { webhookRoutes } from "../webhook-pages.js";
 import { alertRoutes } from "./alert.js";
 import { alertListRoutes } from "./alert-list.js";
 import { assetRoutes, readAssets, versionOf } from "./assets.js";
@@ -45,5 +46,6 @@ export async function consoleRoutes(server: FastifyInstance, parts: Parts): Prom
     systemRoutes(pages, parts);
     preferenceRoutes(pages, parts);
     previewRoutes(pages, parts);
+    webhookRoutes(pages, parts);
   });
 }

@@ -38,8 +38,7 @@ export function referenceRoutes(pages: FastifyInstance, { pool }: Parts): void {
   pages.post<ById>("/references/:id/retire", act, async (request, reply) => {
     const { id } = request.params;
     if (!(await readReference(pool, id))) throw new NotFound();
-    await retireReference(pool, id);
-    await audit(pool, { actor: actor(request), act: "reference retired", subject: `reference:${id}` });
+    await retireReference(pool, id, actor(request));
     return redirectBack(request, reply, `/references/${id}`, "retired");
   });
 }

@@ -6,7 +6,6 @@ import { audit } from "../../platform/audit.js";
 import type { Db } from "../../platform/database.js";
 import { needs } from "../access/guard.js";
 import type { Parts } from "../parts.js";
-import type { Readiness } from "../readiness.js";
 import { actor, read } from "./input.js";
 import { page, readerOf, redirectBack } from "./page.js";
 import { dropParked, parkedJobs, retryParked } from "./parked.js";
@@ -17,7 +16,7 @@ const MOST_PARKED = 50;
 const parkedForm = z.object({ id: z.string().regex(/^\d{1,18}$/, "must be the number of a parked job") });
 
 /** `/system`: whether everything works, how much waits, and what was parked and why. */
-export function systemRoutes(pages: FastifyInstance, parts: Parts & { readiness?: () => Promise<Readiness> }): void {
+export function systemRoutes(pages: FastifyInstance, parts: Parts): void {
   const { pool, queues } = parts;
   pages.get("/system", { preHandler: needs("submissions:read") }, async (request, reply) => {
     const [ready, counts, waiting, index, versions, parked] = await Promise.all([

@@ -97,8 +97,7 @@ export async function addSignal(pool: Pool, caseId: string, signal: Signal, acto
 /** Returns how many there were to remove. */
 export async function removeContent(pool: Pool, content: Content | undefined, actor: string): Promise<number> {
   if (!content) return 0;
-  await retireReference(pool, content.referenceId);
-  await audit(pool, { actor, act: "reference retired", subject: `reference:${content.referenceId}` });
+  await retireReference(pool, content.referenceId, actor);
   return 1;
 }
 

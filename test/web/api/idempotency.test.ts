@@ -130,6 +130,21 @@ describe("a POST with an Idempotency-Key", () => {
     expect((await send("two")).statusCode).toBe(422);
   });
 
+  test("does not keep a secret that is given once, but remembers that it was given", async () => {
+    const payload = { name: "desk", url: "https://hooks.example/a", events: ["alert.raised"] };
+    const add = () => api.ask({ method: "POST", url: "/v1/webhooks", payload, headers: { "idempotency-key": "k-13" } });
+    const first = await add();
+    expect(first.statusCode, first.body).toBe(201);
+    const again = await add();
+    expect(again.statusCode).toBe(409);
+    expect(again.json().detail).toContain("given only once");
+    const { rows } = await api.database.pool.query("select row_to_json(i)::text as row from idempotency i");
+    expect(rows.map(({ row }) => row).join()).not.toContain(first.json().secret);
+    expect((await api.ask({ url: "/v1/webhooks" })).json().items).toHaveLength(1);
+    const { id } = first.json().webhook;
+    expect((await api.ask({ method: "DELETE", url: `/v1/webhooks/${id}` })).statusCode).toBe(204);
+  });
+
   test("is forgotten after a day", async () => {
     await api.database.pool.query("update idempotency set expires_at = now() - interval '1 second'");
     await create("k-12", { id: "C-12" });

@@ -53,6 +53,7 @@ export function createResponseCheck(document: OpenApi): ResponseCheck {
     if (!operation) return response.statusCode === 404 ? [] : [`${method} ${pathname} is not in the document`];
     const described = operation.responses[String(response.statusCode)];
     if (!described) return [`status ${response.statusCode} is not described`];
+    if (!described.content && response.body === "") return [];
     const [type] = String(response.headers["content-type"]).split(";");
     const content = described.content?.[type];
     if (!content) return [`content type ${type} is not described for ${response.statusCode}`];

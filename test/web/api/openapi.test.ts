@@ -74,7 +74,7 @@ describe("the OpenAPI document", () => {
         ...Object.entries(operation.requestBody?.content ?? {}),
         ...good.flatMap(([, r]) => Object.entries(r.content ?? {})),
       ];
-      expect(parts.length, name).toBeGreaterThan(0);
+      if (!("204" in operation.responses)) expect(parts.length, name).toBeGreaterThan(0);
       for (const [type, { schema, example }] of parts) {
         // The parts of a form have examples of their own: a file cannot be shown.
         if (type === "multipart/form-data") continue;

@@ -64,6 +64,7 @@ describe("an alert", () => {
     expect(status).toBe(409);
     expect(html).toContain("në të nuk u gjet material i njohur");
     expect(await stateOf(seeded.alerts.unscannable)).toBe("open");
+    expect((await besa.get(`/alerts/${seeded.alerts.unscannable}`)).html).not.toContain('value="confirm"');
   });
 
   test("a quick reason is kept in English and shown in each reader's language; only who decided may undo", async () => {
@@ -74,6 +75,10 @@ describe("an alert", () => {
     const refused = await chris.post("/alerts/act", { id, act: "undo" });
     expect(refused.status).toBe(409);
     expect(refused.html).toContain("was dismissed by Besa: only they or an admin can undo that");
+    const undo = /value="undo"/;
+    expect(html).toMatch(undo);
+    expect((await chris.get(`/alerts/${id}`)).html).not.toMatch(undo);
+    expect((await ana.get(`/alerts/${id}`)).html).toMatch(undo);
     expect((await besa.post("/alerts/act", { id, act: "undo" })).status).toBe(200);
     expect(await stateOf(id)).toBe("open");
   });
@@ -270,18 +275,28 @@ describe("sparing people", () => {
   });
 
   test("what one handled today is counted; after 25 a break is suggested, until one turns that off", async () => {
+    const handle = (count: number) =>
+      site.database.pool.query(
+        `with upload as (
+           insert into submission (id, content_sha256, content) select 'handled-' || gen_random_uuid(), sha256(''), '{}'
+           from generate_series(1, $1) returning id
+         ), judged as (
+           insert into verdict (id, submission_id, origin, kind, reasons, policy_version, tool_version)
+           select gen_random_uuid(), id, 'scan', 'unscannable', '{}', (select min(version) from policy), '0' from upload
+           returning id, submission_id
+         )
+         insert into alert (id, verdict_id, submission_id, kind, state, decided_at, decided_by)
+         select gen_random_uuid(), id, submission_id, 'unscannable', 'dismissed', now(), 'person:Chris' from judged`,
+        [count],
+      );
     const { today } = await one<{ today: number }>("select count(*)::int as today from alert where decided_by = 'person:Chris'");
-    expect((await chris.get("/alerts")).html).toContain(`Handled today: ${today}`);
-    await site.database.pool.query(
-      `insert into alert (id, verdict_id, submission_id, kind, state, decided_at, decided_by)
-       select gen_random_uuid(), v.id, v.submission_id, 'review', 'dismissed', now(), 'person:Chris'
-       from (select * from verdict) v where not exists (select from alert a where a.verdict_id = v.id) limit 25`,
-    );
-    await site.database.pool.query("update alert set decided_at = now(), decided_by = 'person:Chris'");
-    const { n } = await one<{ n: number }>("select count(*)::int as n from alert");
-    const shown = (await chris.get("/alerts")).html;
-    expect(shown).toContain(`Handled today: ${n}`);
-    expect(shown.includes("without a pause")).toBe(n >= 25);
+    await handle(24 - today);
+    const before = (await chris.get("/alerts")).html;
+    expect(before).toContain("Handled today: 24");
+    expect(before).not.toContain("without a pause");
+    await handle(1);
+    expect((await chris.get("/alerts")).html).toContain("You have handled 25 alerts without a pause.");
+    expect((await ana.get("/alerts")).html).not.toContain("without a pause");
     await chris.post("/preferences", { only: "breaks" });
     expect((await chris.get("/alerts")).html).not.toContain("without a pause");
     const wanted = await chris.get("/preferences");

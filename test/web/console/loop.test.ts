@@ -16,7 +16,10 @@ describe.skipIf(browserMissing)(`from a submitted file to a confirmed takedown${
 
   beforeAll(async () => {
     media = await mediaServer((path, _nth, response) => send(response, join(FOLDER, path.split("?")[0].slice(1))));
-    [site, browser] = [await openConsole({ roles: ["worker", "relay"] }), await startBrowser()];
+    [site, browser] = [
+      await openConsole({ roles: ["worker", "relay"], variables: { CONSOLE_PREVIEW: "tiles" } }),
+      await startBrowser(),
+    ];
     await site.addPerson("Ana", "caseworker", "en");
     await site.addPerson("Besa", "caseworker", "sq");
     await site.parts.register(
@@ -44,13 +47,13 @@ describe.skipIf(browserMissing)(`from a submitted file to a confirmed takedown${
   };
 
   test.each([
-    { name: "Ana", language: "en" },
-    { name: "Besa", language: "sq" },
+    { name: "Ana", language: "en", width: 1440 },
+    { name: "Besa", language: "sq", width: 360 },
   ] as const)(
-    "$name ($language): the alert appears by itself, is read, confirmed, and its takedown reported removed",
-    async ({ name, language }) => {
+    "$language at $width px: the alert appears by itself, is read, confirmed, and its takedown reported removed",
+    async ({ name, language, width }) => {
       const t = textsOf(language);
-      const { page, context, problems } = await signIn(browser, site, name);
+      const { page, context, problems } = await signIn(browser, site, name, { viewport: { width, height: 800 } });
       const before = await page.locator("[data-row]").count();
       const { alerts, takedown } = await submit(`loop-${language}`);
       // Nobody reloads: the page is told.
@@ -131,6 +134,19 @@ describe.skipIf(browserMissing)(`from a submitted file to a confirmed takedown${
     await page.getByRole("dialog").waitFor();
     await page.keyboard.press("Escape");
     await page.getByRole("dialog").waitFor({ state: "hidden" });
+    expect(problems).toEqual([]);
+    await context.close();
+  });
+
+  test("a preview comes on demand only, and one key hides it at once", async () => {
+    const { alerts } = await submit("preview-1");
+    const { page, context, problems } = await signIn(browser, site, "Ana");
+    await page.goto(`/alerts/${alerts[0].id}`);
+    expect(await page.locator("img").count()).toBe(0);
+    await page.getByRole("button", { name: "Fetch a coarse strip" }).click();
+    await page.locator("img.strip").waitFor();
+    await page.keyboard.press("Escape");
+    expect(await page.locator("img").count()).toBe(0);
     expect(problems).toEqual([]);
     await context.close();
   });

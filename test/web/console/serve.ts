@@ -1,13 +1,14 @@
 import { existsSync } from "node:fs";
-import { type FastifyInstance, fastify } from "fastify";
+import type { FastifyInstance } from "fastify";
 import type { App } from "../../../src/app.js";
 import { createIntakeClient } from "../../../src/intake/client.js";
 import type { MediaSource } from "../../../src/model.js";
+import { createMetrics } from "../../../src/platform/metrics.js";
 import { register } from "../../../src/register.js";
 import { judge } from "../../../src/scan.js";
-import { accessRoutes } from "../../../src/web/access/access.js";
-import { consoleRoutes } from "../../../src/web/console/console.js";
 import type { Parts } from "../../../src/web/parts.js";
+import { startWeb, type Web } from "../../../src/web/server.js";
+import { addSurfaces } from "../../../src/web/surfaces.js";
 
 /** Where Debian's and Ubuntu's packages put it; another place is named by CHROMIUM_PATH. */
 export const CHROMIUM = [
@@ -19,13 +20,18 @@ export const CHROMIUM = [
 
 export const CHROMIUM_ARGS = ["--no-sandbox", "--disable-dev-shm-usage"];
 
-/** The console and the pages for signing in, on any free port. */
-export async function serveConsole(app: App): Promise<{ server: FastifyInstance; parts: Parts; address: string }> {
+/** The web role's server with all its surfaces, on any free port. */
+export async function serveConsole(app: App): Promise<{ server: FastifyInstance; parts: Parts; web: Web }> {
   const parts = partsOf(app);
-  const server = fastify();
-  await accessRoutes(server, parts);
-  await consoleRoutes(server, parts);
-  return { server, parts, address: await server.listen({ host: "127.0.0.1", port: 0 }) };
+  let server: FastifyInstance | undefined;
+  const web = await startWeb({
+    ...{ config: { ...app.config, httpPort: 0 }, log: app.log, metrics: createMetrics(), checks: [], isDraining: () => false },
+    surfaces: async (made) => {
+      server = made;
+      await addSurfaces(made, parts);
+    },
+  });
+  return { server: server!, parts, web };
 }
 
 /** As the service makes them. */

@@ -52,14 +52,14 @@ export async function openConsole(
   const log = createLog("warn", { write: (line: string) => void logged.push(line) });
   const app = await openApp(config, log);
   const service: Service | undefined = options.roles ? await startService(app, options.roles) : undefined;
-  const { parts, server, address } = await serveConsole(app);
+  const { parts, server, web } = await serveConsole(app);
   return {
-    ...{ database, app, parts, server, address, logged },
+    ...{ database, app, parts, server, logged, address: web.address },
     addPerson: async (name, role, language = "en") => {
       await createWithPassword(database.pool, { name, role, language }, PASSWORD, "cli");
     },
     close: async () => {
-      await server.close();
+      await web.close();
       await service?.stop();
       await app.close();
       await database.close();

@@ -1,18 +1,12 @@
 import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from "fastify";
 import { type App, openApp } from "../../../src/app.js";
-import { createIntakeClient } from "../../../src/intake/client.js";
-import type { MediaSource } from "../../../src/model.js";
 import type { Right } from "../../../src/people/rights.js";
 import { createToken } from "../../../src/people/tokens.js";
 import { createLog } from "../../../src/platform/log.js";
 import { createMetrics } from "../../../src/platform/metrics.js";
-import { readVersion } from "../../../src/platform/version.js";
-import { register } from "../../../src/register.js";
-import { judge } from "../../../src/scan.js";
-import { POLICY } from "../../../src/verdict/policy.js";
+import { partsOf } from "../../../src/service.js";
 import { accessRoutes } from "../../../src/web/access/access.js";
 import { hmaRoutes } from "../../../src/web/hma/hma.js";
-import type { Parts } from "../../../src/web/parts.js";
 import { startWeb } from "../../../src/web/server.js";
 import { testConfig } from "../../support/config.js";
 import { testDatabase } from "../../support/database.js";
@@ -61,22 +55,5 @@ export async function testHma(): Promise<TestHma> {
       await app.close();
       await database.close();
     },
-  };
-}
-
-/** As the service makes them; files may lie anywhere. */
-function partsOf(app: App): Parts {
-  const { config, log, queues, scanSteps, registerSteps } = app;
-  const read = (media: MediaSource, signal: AbortSignal) =>
-    "path" in media ? app.readLocal(media, signal) : scanSteps.read(media, signal);
-  const { submissionRetentionDays: retentionDays, takedownDeadlineHours } = config;
-  return {
-    ...{ config, log, queues, pool: app.database.pool, intake: createIntakeClient(queues) },
-    settings: { toolVersion: readVersion(), policy: POLICY, retentionDays, takedownDeadlineHours },
-    check: async (media, signal) => {
-      const reading = await read(media, signal);
-      return { reading, ...(await judge(scanSteps, reading)) };
-    },
-    register: (media, reference, signal) => register({ ...registerSteps, read }, media, reference, signal),
   };
 }
