@@ -1,22 +1,26 @@
 import { Command, CommanderError } from "commander";
 import { readVersion } from "../platform/version.js";
-import { auditCommand } from "./audit.js";
-import { benchCommand } from "./bench.js";
-import { caseCommand } from "./case.js";
-import { checkCommand } from "./check.js";
-import { demoCommand } from "./demo.js";
-import { doctorCommand } from "./doctor.js";
-import { eraseCommand } from "./erase.js";
-import { hashesCommand } from "./hashes.js";
-import { knownCommand } from "./known.js";
-import { migrateCommand } from "./migrate.js";
-import { complain, exitCodeOf } from "./output.js";
-import { startCommand } from "./start.js";
-import { statusCommand } from "./status.js";
-import { submitCommand } from "./submit.js";
-import { tokenCommand } from "./token.js";
-import { userCommand } from "./user.js";
-import { webhookCommand } from "./webhook.js";
+import { complain, exitCodeOf, type SetExitCode } from "./output.js";
+
+/** In the order of the help. Only the one that is asked for is loaded: all of them with all they use take seconds on a small machine. */
+const COMMANDS: Record<string, () => Promise<(setExitCode: SetExitCode) => Command>> = {
+  demo: async () => (await import("./demo.js")).demoCommand,
+  start: async () => (await import("./start.js")).startCommand,
+  known: async () => (await import("./known.js")).knownCommand,
+  submit: async () => (await import("./submit.js")).submitCommand,
+  status: async () => (await import("./status.js")).statusCommand,
+  check: async () => (await import("./check.js")).checkCommand,
+  bench: async () => (await import("./bench.js")).benchCommand,
+  case: async () => (await import("./case.js")).caseCommand,
+  erase: async () => (await import("./erase.js")).eraseCommand,
+  hashes: async () => (await import("./hashes.js")).hashesCommand,
+  user: async () => (await import("./user.js")).userCommand,
+  token: async () => (await import("./token.js")).tokenCommand,
+  webhook: async () => (await import("./webhook.js")).webhookCommand,
+  audit: async () => (await import("./audit.js")).auditCommand,
+  doctor: async () => (await import("./doctor.js")).doctorCommand,
+  migrate: async () => (await import("./migrate.js")).migrateCommand,
+};
 
 /** Runs one command; returns the exit code: 0 done, 1 something failed, 2 wrong usage. Never throws. */
 export async function runCli(args: string[]): Promise<number> {
@@ -28,30 +32,15 @@ export async function runCli(args: string[]): Promise<number> {
       "after",
       "\nExit codes: 0 done, 1 something failed, 2 wrong usage.\nConfiguration is in environment variables; the README lists them.",
     );
-  const commands = [
-    demoCommand,
-    startCommand,
-    knownCommand,
-    submitCommand,
-    statusCommand,
-    checkCommand,
-    benchCommand,
-    caseCommand,
-    eraseCommand,
-    hashesCommand,
-    userCommand,
-    tokenCommand,
-    webhookCommand,
-    auditCommand,
-    doctorCommand,
-    migrateCommand,
-  ];
-  for (const make of commands)
+  const wanted = Object.hasOwn(COMMANDS, args[0] ?? "") ? [COMMANDS[args[0]]] : Object.values(COMMANDS);
+  for (const load of wanted) {
+    const make = await load();
     program.addCommand(
       make((exitCode) => {
         code = exitCode;
       }),
     );
+  }
   forEachCommand(program, (command) =>
     command.exitOverride().configureOutput({ outputError: (text, write) => write(text.replace(/^error:/, "reupload:")) }),
   );
