@@ -27,5 +27,15 @@ export function distance(a: Hash, b: Hash): number {
   return bits;
 }
 
+/** The distance, or undefined as soon as it is more than `mostBits`: of unrelated hashes a quarter is read for 31 bits. */
+export function distanceWithin(a: Hash, b: Hash, mostBits: number): number | undefined {
+  let bits = 0;
+  for (let i = 0; i < a.length; i++) {
+    bits += BITS_SET[a[i] ^ b[i]];
+    if (bits > mostBits) return undefined;
+  }
+  return bits;
+}
+
 /** All bits turned: what PDQ and blockhash make of a picture with inverted colours (exactly, but for values at the median). */
 export const complement = (hash: Hash): Hash => hash.map((byte) => ~byte);

@@ -1,5 +1,5 @@
 import type { Dihedral, Fingerprint, Hash, Hit, Query } from "../model.js";
-import { distance } from "./hash.js";
+import { distance, distanceWithin } from "./hash.js";
 
 /** Turning one way undoes turning the other; the remaining symmetries undo themselves. */
 export const INVERSE: Partial<Record<Dihedral, Dihedral>> = { rotate90: "rotate270", rotate270: "rotate90" };
@@ -15,8 +15,8 @@ export function hitsAgainst(fingerprints: Fingerprint[], referenceId: string, re
     for (const known of reference) {
       if (known.algorithm !== fingerprint.algorithm) continue;
       for (const view of known.views) {
-        const pdqDistance = distance(view.pdq, fingerprint.pdq);
-        if (pdqDistance > withinBits) continue;
+        const pdqDistance = distanceWithin(view.pdq, fingerprint.pdq, withinBits);
+        if (pdqDistance === undefined) continue;
         hits.push({
           query,
           dihedral: INVERSE[view.dihedral] ?? view.dihedral,

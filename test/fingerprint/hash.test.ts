@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { distance, hashFromHex, hashToHex } from "../../src/fingerprint/hash.js";
+import { distance, distanceWithin, hashFromHex, hashToHex } from "../../src/fingerprint/hash.js";
 
 const hashes = fc.uint8Array({ minLength: 32, maxLength: 32 });
 
@@ -32,6 +32,14 @@ describe("distance", () => {
         expect(distance(a, b)).toBe(distance(b, a));
         expect(distance(a, b) === 0).toBe(hashToHex(a) === hashToHex(b));
         expect(distance(a, c)).toBeLessThanOrEqual(distance(a, b) + distance(b, c));
+      }),
+    );
+  });
+
+  it("within a limit is the distance, or nothing", () => {
+    fc.assert(
+      fc.property(hashes, hashes, fc.integer({ min: 0, max: 256 }), (a, b, most) => {
+        expect(distanceWithin(a, b, most)).toBe(distance(a, b) <= most ? distance(a, b) : undefined);
       }),
     );
   });
