@@ -1,4 +1,4 @@
-import type { MediaKind, Segment, Transform, VerdictKind } from "../model.js";
+import type { Match, MediaKind, ReferenceSummary, VerdictKind } from "../model.js";
 import type { Db } from "../platform/database.js";
 import {
   type AlertFilter,
@@ -39,18 +39,10 @@ export interface AlertRow {
   identical: number;
 }
 
-export interface AlertMatch {
-  caseId: string;
+/** A match as it was recorded, with what the page of an alert says of the reference. */
+export interface AlertMatch extends Omit<Match, "reference" | "algorithm"> {
   caseTitle: string;
-  reference: { id: string; label: string; kind: MediaKind; durationMs: number };
-  verdict: "match" | "review";
-  confidence: number;
-  transform: Transform;
-  segments: Segment[];
-  framesAgreeing: number;
-  medianDistanceBits: number | null;
-  coverageOfReference: number;
-  coverageOfSubmission: number;
+  reference: Pick<ReferenceSummary, "id" | "label" | "kind" | "durationMs">;
 }
 
 /** All that the page of one alert says. */

@@ -126,49 +126,43 @@ export function caseRoutes(api: Api, { pool }: Parts): void {
     },
   );
 
-  api.post(
-    "/cases/:caseId/close",
+  const turns = [
     {
-      onRequest: needs("cases:write"),
-      schema: {
-        operationId: "closeCase",
-        tags,
-        summary: "Close a case",
-        description: "Its material goes on being recognised. Closing a closed case does nothing.",
-        right: "cases:write",
-        params,
-        response: { 200: schemas.caseSchema },
-        problems: [404],
-        answers,
-      },
+      verb: "close",
+      turn: closeCase,
+      operationId: "closeCase",
+      summary: "Close a case",
+      description: "Its material goes on being recognised. Closing a closed case does nothing.",
     },
-    async (request) => {
-      await unmerged(pool, request.params.caseId);
-      return closeCase(pool, request.params.caseId, askerOf(request));
-    },
-  );
-
-  api.post(
-    "/cases/:caseId/reopen",
     {
-      onRequest: needs("cases:write"),
-      schema: {
-        operationId: "reopenCase",
-        tags,
-        summary: "Reopen a case",
-        description: "Reopening an open case does nothing.",
-        right: "cases:write",
-        params,
-        response: { 200: schemas.caseSchema },
-        problems: [404],
-        answers,
+      verb: "reopen",
+      turn: reopenCase,
+      operationId: "reopenCase",
+      summary: "Reopen a case",
+      description: "Reopening an open case does nothing.",
+    },
+  ];
+  for (const { verb, turn, ...said } of turns) {
+    api.post(
+      `/cases/:caseId/${verb}`,
+      {
+        onRequest: needs("cases:write"),
+        schema: {
+          ...said,
+          tags,
+          right: "cases:write",
+          params,
+          response: { 200: schemas.caseSchema },
+          problems: [404],
+          answers,
+        },
       },
-    },
-    async (request) => {
-      await unmerged(pool, request.params.caseId);
-      return reopenCase(pool, request.params.caseId, askerOf(request));
-    },
-  );
+      async (request) => {
+        await unmerged(pool, request.params.caseId);
+        return turn(pool, request.params.caseId, askerOf(request));
+      },
+    );
+  }
 
   api.post(
     "/cases/:caseId/merge",

@@ -1,18 +1,9 @@
-import type { MediaKind, Segment, Transform, VerdictKind } from "../../../model.js";
+import type { AlertMatch } from "../../../casework/alerts.js";
+import type { VerdictKind } from "../../../model.js";
 import type { Db } from "../../../platform/database.js";
 
-export interface RecordedMatch {
-  caseId: string;
-  reference: { id: string; label: string; kind: MediaKind; durationMs: number };
-  verdict: "match" | "review";
-  confidence: number;
-  transform: Transform;
-  segments: Segment[];
-  framesAgreeing: number;
-  medianDistanceBits: number | null;
-  coverageOfReference: number;
-  coverageOfSubmission: number;
-}
+/** A match as it was recorded. */
+export type RecordedMatch = Omit<AlertMatch, "caseTitle">;
 
 export interface RecordedVerdict {
   id: string;
