@@ -105,7 +105,9 @@ async function costOf(pid: number): Promise<ReplicaCost> {
 
 /** Fields `utime`, `stime`, `cutime` and `cstime` of proc(5). */
 async function cpuOf(pid: number): Promise<{ ownMs: number; waitedForMs: number }> {
-  const stat = await readFile(`/proc/${pid}/stat`, "utf8");
+  const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch((cause: unknown) => {
+    throw new Error(`process ${pid}, which was to be measured, has ended: was it stopped from outside?`, { cause });
+  });
   const afterName = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   const [user, system, childUser, childSystem] = afterName.slice(11, 15).map(Number);
   return { ownMs: TICK_MS * (user + system), waitedForMs: TICK_MS * (childUser + childSystem) };
