@@ -168,7 +168,8 @@ function matchOf(
     .filter((t) => t === tracks[0] || momentsOf(t.agreements) >= policy.minFrames)
     .flatMap((t) => segmentsOf(t, durations, HALF_STEP_MS));
   const surest = surestPerMoment(agreements);
-  const bits = surest.flatMap((a) => (a.bits === undefined ? [] : [a.bits]));
+  // Also where parts of the picture are surer than the whole of it.
+  const bits = surestPerMoment(agreements.filter((a) => a.bits !== undefined)).map((a) => a.bits!);
   const match = {
     caseId: reference.caseId,
     algorithm: [...judged.fingerprints, ...judged.patchSets][0].algorithm,
