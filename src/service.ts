@@ -25,7 +25,6 @@ import { createMetrics, type Metrics } from "./platform/metrics.js";
 import { register } from "./register.js";
 import { judge, recordUnscannable, type Scanned, scan } from "./scan.js";
 import type { Parts } from "./web/parts.js";
-import { createReadiness } from "./web/readiness.js";
 import { startWeb } from "./web/server.js";
 import { addSurfaces } from "./web/surfaces.js";
 import { webhookGuard } from "./web/webhook-guard.js";
@@ -61,7 +60,7 @@ export async function startService(app: App, roles: Role[]): Promise<Service> {
         metrics,
         checks: checksOf(app),
         isDraining: () => draining.signal.aborted,
-        surfaces: (server) => addSurfaces(server, partsOf(app)),
+        surfaces: (server, readiness) => addSurfaces(server, { ...partsOf(app), readiness }),
       })
     : undefined;
   // Only who scans looks anything up.
@@ -117,7 +116,6 @@ export function partsOf(app: App): Parts {
     ...{ config, log, queues, settings, acts },
     pool: app.database.pool,
     intake: createIntakeClient(queues),
-    readiness: createReadiness(checksOf(app), log),
     check: async (media, signal) => {
       const reading = await app.readReceived(media, "as a scan", signal);
       return { reading, ...(await judge(app.scanSteps, reading)) };

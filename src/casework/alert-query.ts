@@ -1,5 +1,6 @@
 import { UsageError } from "../errors.js";
-import { checkLimit, decodeCursor, isUuid } from "./cursor.js";
+import { isUuid } from "../platform/uuid.js";
+import { checkLimit, decodeCursor } from "./cursor.js";
 
 export const ALERT_STATES = ["open", "confirmed", "dismissed", "escalated"] as const;
 export type AlertState = (typeof ALERT_STATES)[number];

@@ -1,5 +1,6 @@
 import type { Match, MediaKind, ReferenceSummary, VerdictKind } from "../model.js";
 import type { Db } from "../platform/database.js";
+import { isUuid } from "../platform/uuid.js";
 import {
   type AlertFilter,
   type AlertKind,
@@ -9,7 +10,7 @@ import {
   MOST_IDENTICAL,
   ORDER_COLUMN,
 } from "./alert-query.js";
-import { encodeCursor, isUuid } from "./cursor.js";
+import { encodeCursor } from "./cursor.js";
 import { eventsOf, type AlertEvent as HistoryEvent, standingDecisions, undoableUntil } from "./history.js";
 import { readTakedownOf, type TakedownDetail } from "./takedowns.js";
 

@@ -1,6 +1,6 @@
 import type { PoolClient } from "pg";
 import type { ReferenceSummary, Verdict } from "../model.js";
-import { holdReferencesStill } from "./index-lock.js";
+import { holdIndexStill } from "../platform/index-lock.js";
 
 /**
  * A verdict about one reference, with the case that the reference belongs to by now: cases are merged while a look-back is under way. From
@@ -11,7 +11,7 @@ export async function asItIsNow(
   verdict: Verdict,
   reference: ReferenceSummary,
 ): Promise<{ verdict: Verdict; reference: ReferenceSummary } | undefined> {
-  await holdReferencesStill(tx);
+  await holdIndexStill(tx);
   const { rows } = await tx.query<{ caseId: string }>(
     `select case_id as "caseId" from reference where id = $1 and retired_at is null`,
     [reference.id],

@@ -3,8 +3,8 @@ import { UsageError } from "../errors.js";
 import type { MediaKind } from "../model.js";
 import { audit } from "../platform/audit.js";
 import { type Db, transaction } from "../platform/database.js";
+import { changeIndex } from "../platform/index-lock.js";
 import { type CaseClass, type CaseFields, caseIdOf, checkedFields } from "./case-fields.js";
-import { lockReferences } from "./index-lock.js";
 import { keysOf, microsOf, type Page, pageOf, timeOf } from "./keyset.js";
 import { moveAll } from "./merge.js";
 
@@ -214,7 +214,7 @@ async function lockCase(tx: PoolClient, id: string, field: string): Promise<void
 export async function mergeCases(pool: Pool, from: string, into: string, actor: string): Promise<CaseDetail> {
   if (from === into) throw new UsageError("into: a case cannot be merged into itself");
   return transaction(pool, async (tx) => {
-    await lockReferences(tx);
+    await changeIndex(tx);
     // In one order, so that two merges cannot wait for each other's case.
     for (const id of [from, into].sort()) await lockCase(tx, id, id === from ? "from" : "into");
     const moved = await moveAll(tx, from, into);

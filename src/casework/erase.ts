@@ -3,6 +3,7 @@ import type { Pool, PoolClient } from "pg";
 import { UsageError } from "../errors.js";
 import { audit } from "../platform/audit.js";
 import { type Db, transaction } from "../platform/database.js";
+import { changeIndex } from "../platform/index-lock.js";
 import { lineOf } from "./case-fields.js";
 import { announceWithdrawals, forgetMessages, type Names } from "./erase/messages.js";
 import { forgetPostings } from "./erase/postings.js";
@@ -10,7 +11,6 @@ import type { InQueues } from "./erase/queues.js";
 import { countReferences, emptyReferences } from "./erase/references.js";
 import { alertsThatGo, leaveSharedSubmissions, submissionsOf } from "./erase/shared.js";
 import { deleteSubmissions, hangingOn, makeNameless } from "./erase/submissions.js";
-import { lockReferences } from "./index-lock.js";
 
 /** What an erasure removed, by count; the same stands in the audit log. */
 export interface Receipt {
@@ -32,7 +32,7 @@ export interface Receipt {
 export async function eraseCase(pool: Pool, id: string, actor: string, reason: string): Promise<Receipt> {
   const why = reasonOf(reason);
   return transaction(pool, async (tx) => {
-    await lockReferences(tx);
+    await changeIndex(tx);
     return eraseCaseIn(tx, id, actor, why);
   });
 }
@@ -102,7 +102,7 @@ export async function eraseUploader(
     throw new UsageError("reason: must not name the uploader, because it stays in the audit log");
   const uploader = { platform, id: uploaderId };
   return transaction(pool, async (tx) => {
-    await lockReferences(tx);
+    await changeIndex(tx);
     const { nobodys, reuploads } = await submissionsBy(tx, platform, uploaderId);
     const all = [...nobodys, ...reuploads];
     const hanging = await hangingOn(tx, all);

@@ -1,7 +1,7 @@
 import type { PoolClient } from "pg";
 import type { Segment } from "../model.js";
+import { isUuid } from "../platform/uuid.js";
 import type { AlertState } from "./alert-query.js";
-import { isUuid } from "./cursor.js";
 import { type AlertEvent, type Decision, eventsOf, standingDecisions, stateAfter } from "./history.js";
 
 /** An alert that is locked, with its submission, until the end of the transaction. */

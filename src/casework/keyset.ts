@@ -1,5 +1,5 @@
 import { UsageError } from "../errors.js";
-import { checkLimit } from "./cursor.js";
+import { checkLimit, encodeCursor, parseCursor } from "./cursor.js";
 
 /** Part of a list: what comes after the cursor `after` that an earlier part gave as `next`, `limit` rows at most (1 to 500). */
 export interface Page {
@@ -19,7 +19,7 @@ type Key = string | number;
 export function keysOf(list: string, { after, limit }: Page, kinds: Kind[]): (Key | null)[] {
   checkLimit(limit);
   if (after === undefined) return kinds.map(() => null);
-  const [name, ...keys] = parsed(after);
+  const [name, ...keys] = parseCursor(after);
   if (name !== list || keys.length !== kinds.length || !kinds.every((kind, i) => isKey(kind, keys[i])))
     throw new UsageError('after: is no cursor of this list; leave it out to begin, then give the "next" of the last answer');
   return keys as Key[];
@@ -27,15 +27,6 @@ export function keysOf(list: string, { after, limit }: Page, kinds: Kind[]): (Ke
 
 const isKey = (kind: Kind, value: unknown): boolean =>
   kind === "number" ? Number.isSafeInteger(value) : typeof value === "string" && !/[\0\p{Cs}]/u.test(value);
-
-function parsed(after: string): unknown[] {
-  try {
-    const values: unknown = JSON.parse(Buffer.from(after, "base64url").toString());
-    return Array.isArray(values) ? values : [];
-  } catch {
-    return [];
-  }
-}
 
 /** The first `limit` of `limit + 1` rows asked for, and the cursor of the rest if there is any. */
 export function pageOf<Row>(
@@ -46,7 +37,7 @@ export function pageOf<Row>(
 ): { rows: Row[]; next?: string } {
   if (rows.length <= limit) return { rows };
   const shown = rows.slice(0, limit);
-  return { rows: shown, next: Buffer.from(JSON.stringify([list, ...keyOf(shown[limit - 1])])).toString("base64url") };
+  return { rows: shown, next: encodeCursor(list, keyOf(shown[limit - 1])) };
 }
 
 /** SQL: a time as a whole number of microseconds, exactly, and back. */

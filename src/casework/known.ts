@@ -3,8 +3,8 @@ import { UsageError } from "../errors.js";
 import type { MediaKind } from "../model.js";
 import { audit } from "../platform/audit.js";
 import { type Db, transaction } from "../platform/database.js";
+import { isUuid } from "../platform/uuid.js";
 import { type CaseClass, classOf, futureDate, lineOf } from "./case-fields.js";
-import { isUuid } from "./cursor.js";
 import { keysOf, type Page, pageOf } from "./keyset.js";
 
 /** One piece of known material. `class`, `legalBasis` and `retainUntil` are those that hold: its own, or else its case's. */

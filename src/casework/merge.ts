@@ -1,5 +1,4 @@
 import type { PoolClient } from "pg";
-import { noteReferenceChanges } from "./index-lock.js";
 
 export interface Moved {
   references: number;
@@ -139,4 +138,9 @@ async function leavePointer(tx: PoolClient, from: string, into: string): Promise
     [from, into],
   );
   await tx.query(`update "case" set merged_into = $2 where merged_into = $1`, [from, into]);
+}
+
+/** Makes a scan that looked these references up before now look again before it records what it found. */
+async function noteReferenceChanges(tx: PoolClient, referenceIds: string[]): Promise<void> {
+  await tx.query("insert into reference_change (reference_id) select unnest($1::uuid[])", [referenceIds]);
 }

@@ -2,9 +2,9 @@ import { randomUUID } from "node:crypto";
 import type { Pool } from "pg";
 import { audit } from "../platform/audit.js";
 import { transaction } from "../platform/database.js";
+import { changeIndex } from "../platform/index-lock.js";
 import { emptyReferences } from "./erase/references.js";
 import { eraseCaseIn, type Receipt } from "./erase.js";
-import { lockReferences } from "./index-lock.js";
 
 const ACTOR = "service";
 const REASON = "its retention ended";
@@ -35,7 +35,7 @@ export async function retireExpired(pool: Pool): Promise<Receipt[]> {
 /** Undefined when it is gone, or kept for longer, since it was found. */
 async function eraseExpired(pool: Pool, id: string): Promise<Receipt | undefined> {
   return transaction(pool, async (tx) => {
-    await lockReferences(tx);
+    await changeIndex(tx);
     const { rowCount } = await tx.query(
       `select 1 from "case" where id = $1 and retain_until < now() and merged_into is null for update`,
       [id],
@@ -49,7 +49,7 @@ async function emptySome(pool: Pool): Promise<Receipt | undefined> {
   const waiting = await pool.query("select 1 from reference where retain_until < now() limit 1");
   if (waiting.rowCount === 0) return undefined;
   return transaction(pool, async (tx) => {
-    await lockReferences(tx);
+    await changeIndex(tx);
     const { rows } = await tx.query<{ id: string }>(
       "select id from reference where retain_until < now() order by retain_until, id limit $1 for update",
       [AT_ONCE],

@@ -2,7 +2,7 @@ import type { Pool } from "pg";
 import { UsageError } from "../errors.js";
 import { audit } from "../platform/audit.js";
 import { transaction } from "../platform/database.js";
-import { isUuid } from "./cursor.js";
+import { isUuid } from "../platform/uuid.js";
 import type { CaseworkSettings } from "./settings.js";
 import { callAPerson, type HeldTakedown, holdTakedown, noteTakedown, queueAgain } from "./takedown-life.js";
 import type { TakedownState } from "./takedowns.js";

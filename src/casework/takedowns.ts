@@ -1,7 +1,8 @@
 import { UsageError } from "../errors.js";
 import type { Segment } from "../model.js";
 import type { Db } from "../platform/database.js";
-import { checkLimit, decodeCursor, encodeCursor, isUuid } from "./cursor.js";
+import { isUuid } from "../platform/uuid.js";
+import { checkLimit, decodeCursor, encodeCursor } from "./cursor.js";
 
 export { recheckTakedowns } from "./takedown-rechecks.js";
 export { type Reported, reportTakedown, requeueTakedown, type TakedownReport } from "./takedown-reports.js";

@@ -1,3 +1,4 @@
+import { isUuid } from "../platform/uuid.js";
 /** What a webhook can ask to hear of; `webhook.test` goes to whichever is tested. The migration's check holds the same list. */
 export const WEBHOOK_EVENTS = ["alert.raised", "alert.decided", "takedown.queued", "takedown.changed", "case.reupload"] as const;
 export type WebhookEvent = (typeof WEBHOOK_EVENTS)[number];
@@ -33,7 +34,5 @@ export function bodyOf({ event, payload, createdAt }: Announcement, publicUrl: s
   return JSON.stringify({ type: event, timestamp: createdAt.toISOString(), data });
 }
 
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-
 /** An id as somebody typed it, for a query: what cannot be one becomes null, which finds nothing. */
-export const uuidOrNull = (id: string): string | null => (UUID.test(id) ? id : null);
+export const uuidOrNull = (id: string): string | null => (isUuid(id) ? id : null);

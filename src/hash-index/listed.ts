@@ -4,7 +4,7 @@ import { hashToHex } from "../fingerprint/hash.js";
 import { LISTED } from "../fingerprint/meta-pdq.js";
 import type { Hash, MediaKind } from "../model.js";
 import { type Db, transaction } from "../platform/database.js";
-import { changeIndex } from "./lock.js";
+import { changeIndex } from "../platform/index-lock.js";
 import { postWhenCrowded } from "./pack.js";
 
 /** Known material of which only hashes came, in a hash list. Each entry of a list is one reference. */

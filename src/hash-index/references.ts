@@ -8,7 +8,8 @@ import { listedOf, META_ALGORITHM } from "../fingerprint/meta-pdq.js";
 import { DIHEDRALS, type MediaKind, type NewReference, type Query, type Reading, type Registered } from "../model.js";
 import { audit } from "../platform/audit.js";
 import { type Db, transaction } from "../platform/database.js";
-import { changeIndex } from "./lock.js";
+import { changeIndex } from "../platform/index-lock.js";
+import { isUuid } from "../platform/uuid.js";
 import { postWhenCrowded } from "./pack.js";
 import { insertPatches } from "./patches.js";
 
@@ -146,10 +147,9 @@ export async function listReferences(db: Db, options: { caseId?: string; retired
  * @throws UsageError when there is no such reference, or it is retired already.
  */
 export async function retireReference(pool: Pool, id: string, actor = "cli"): Promise<void> {
-  const isUuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(id);
   await transaction(pool, async (tx) => {
     await changeIndex(tx);
-    const { rowCount } = isUuid
+    const { rowCount } = isUuid(id)
       ? await tx.query("update reference set retired_at = now() where id = $1 and retired_at is null", [id])
       : { rowCount: 0 };
     if (rowCount === 0) throw new UsageError(`REF: no active reference has the id ${id}; "reupload known list" shows them`);

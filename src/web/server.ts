@@ -6,12 +6,12 @@ import type { Log } from "../platform/log.js";
 import type { Metrics } from "../platform/metrics.js";
 import { readVersion } from "../platform/version.js";
 import { PROBLEM_TYPE, problem } from "./problem.js";
-import { type Check, createReadiness } from "./readiness.js";
+import { type Check, createReadiness, type Readiness } from "./readiness.js";
 
 export interface WebParts {
   config: Pick<Config, "httpHost" | "httpPort"> & Partial<Pick<Config, "httpTrustedProxies">>;
   /** Adds the pages and the API to the server; without it there are only health and metrics. */
-  surfaces?(server: FastifyInstance): Promise<void>;
+  surfaces?(server: FastifyInstance, readiness: () => Promise<Readiness>): Promise<void>;
   log: Log;
   metrics: Metrics;
   checks: Check[];
@@ -89,7 +89,11 @@ function createServer(log: Log, trustedProxies: string[] = []): FastifyInstance 
   return server;
 }
 
-function addRoutes(server: FastifyInstance, { log, metrics, checks, surfaces, isDraining }: WebParts): void {
+function addRoutes(
+  server: FastifyInstance,
+  { metrics, surfaces, isDraining }: WebParts,
+  readiness: () => Promise<Readiness>,
+): void {
   const front = {
     service: "reupload",
     version: readVersion(),
@@ -97,7 +101,6 @@ function addRoutes(server: FastifyInstance, { log, metrics, checks, surfaces, is
     ready: "/health/ready",
     metrics: "/metrics",
   };
-  const readiness = createReadiness(checks, log);
   // A browser is somebody who wants to see the alerts.
   server.get("/", async (request, reply) =>
     surfaces && request.headers.accept?.includes("text/html") ? reply.redirect("/alerts", 303) : front,
@@ -138,8 +141,9 @@ function explainListen(error: NodeJS.ErrnoException, { httpHost, httpPort }: Web
  */
 export async function startWeb(parts: WebParts): Promise<Web> {
   const server = createServer(parts.log, parts.config.httpTrustedProxies);
-  addRoutes(server, parts);
-  await parts.surfaces?.(server);
+  const readiness = createReadiness(parts.checks, parts.log);
+  addRoutes(server, parts, readiness);
+  await parts.surfaces?.(server, readiness);
   try {
     const address = await server.listen({ host: parts.config.httpHost, port: parts.config.httpPort });
     return { address, close: () => server.close() };

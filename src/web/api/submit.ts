@@ -1,10 +1,10 @@
 import { earlierOutcome, recordScan } from "../../casework/record.js";
 import { InvalidSubmissionError, TransientError } from "../../errors.js";
-import { holdIndexStill } from "../../hash-index/lock.js";
 import { newestChange } from "../../hash-index/lookup.js";
 import { SUBMISSIONS } from "../../intake/client.js";
 import { parseJob, type ScanJob } from "../../intake/job.js";
 import type { Outcome, Submission, Verdict } from "../../model.js";
+import { holdIndexStill } from "../../platform/index-lock.js";
 import { jobIdFor } from "../../platform/queues.js";
 import { unscannable } from "../../verdict/decide.js";
 import { POLICY } from "../../verdict/policy.js";
