@@ -114,7 +114,7 @@ const schema = z.object({
   DIGEST_TO: mailAddresses.optional(),
   DIGEST_HOUR: whole(0, 23).default(7),
   DIGEST_LANGUAGE: z.enum(["en", "sq"], "must be en or sq").default("en"),
-  HASH_INDEX_IN_PROCESS_FROM: z.union([z.literal("never"), whole(0)], "must be a whole number, or never").default(1_000),
+  HASH_INDEX_IN_PROCESS_FROM: z.union([z.literal("never"), whole(0)], "must be a whole number, or never").default(0),
   HTTP_HOST: z.string().default("127.0.0.1"),
   HTTP_PORT: whole(0, 65_535).default(8080),
   HTTP_TRUSTED_PROXIES: addresses.default([]),
