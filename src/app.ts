@@ -23,8 +23,8 @@ import { materialOf } from "./hash-index/material.js";
 import { momentsOfHits, patchesOfReference } from "./hash-index/patches.js";
 import { recall } from "./hash-index/recall.js";
 import { addReference, retireReference } from "./hash-index/references.js";
-import { fetchMedia } from "./media/fetch-media.js";
-import { findFfmpeg } from "./media/find-ffmpeg.js";
+import { fetchMedia, fetchOptionsOf } from "./media/fetch-media.js";
+import { findDecoder } from "./media/find-decoder.js";
 import { readFrames } from "./media/frames.js";
 import { probeMedia } from "./media/probe.js";
 import type { Found, MediaSource, Reading } from "./model.js";
@@ -33,8 +33,10 @@ import { holdIndexStill } from "./platform/index-lock.js";
 import type { Log } from "./platform/log.js";
 import { migrate } from "./platform/migrate.js";
 import { createQueues, type Queues } from "./platform/queues.js";
+import { checkRedis } from "./platform/redis-check.js";
+import { beginSpan, currentTrace, inSpan, startTracing } from "./platform/tracing.js";
 import { readVersion } from "./platform/version.js";
-import { type ReadSteps, readFingerprints } from "./read-fingerprints.js";
+import { type ReadSteps, type RunStage, readFingerprints } from "./read-fingerprints.js";
 import { lookBack, type RegisterSteps } from "./register.js";
 import type { ScanSteps } from "./scan.js";
 import { LEAST_PATCHES } from "./verdict/agreement.js";
@@ -65,8 +67,11 @@ export interface App {
 /** Opens the database (starting the embedded one if need be), brings its tables up to date and builds the steps. */
 export async function openApp(config: Config, log: Log): Promise<App> {
   const database = await openDatabase(config, log);
+  let stopTracing: () => Promise<void>;
   try {
+    if (config.redisUrl) await checkRedis(config.redisUrl);
     await migrate(database.pool, log);
+    stopTracing = await startTracing(log);
   } catch (error) {
     await database.close();
     throw error;
@@ -93,6 +98,7 @@ export async function openApp(config: Config, log: Log): Promise<App> {
     close: async () => {
       await queues.close();
       await database.close();
+      await stopTracing();
     },
   };
 }
@@ -116,8 +122,12 @@ function scanStepsOf(config: Config, { pool }: Database, index: HashIndex, log: 
     },
     record: (submission, settle) => recordScan(pool, submission, caseworkSettings(config), settle),
     policy: POLICY,
+    stage: traceStage,
   };
 }
+
+/** A stage is part of a scan or a request, or is not traced. */
+const traceStage: RunStage = (stage, run) => (currentTrace() ? inSpan(stage, run) : run());
 
 /** Whole pictures and parts of them, and then all that is known of the references for which something speaks, but not enough. */
 async function lookupAll(lookups: Lookups, db: Db, reading: Reading): Promise<Found> {
@@ -187,26 +197,25 @@ function reader(
   recallBytes?: ReadSteps["recall"],
 ): (media: MediaSource, signal: AbortSignal) => Promise<Reading> {
   const limits = { maxPixels: config.mediaMaxPixels, maxDurationMs: config.mediaMaxDurationMs, timeoutMs: config.scanTimeoutMs };
-  const fetching = {
-    mediaRoots: config.mediaRoots,
-    tmpDir: config.mediaTmpDir,
-    maxBytes: config.mediaMaxBytes,
-    timeoutMs: config.fetchTimeoutMs,
-    allowPrivateAddresses: config.mediaAllowPrivateAddresses,
-  };
   return async (media, signal) => {
-    const ffmpeg = await findFfmpeg(config);
-    const options = { ...limits, onWarning: (text: string) => log.debug(text) };
-    return readFingerprints(
+    const decoder = await findDecoder(config);
+    const fetching = await fetchOptionsOf(config);
+    const options = { ...limits, onWarning: (detail: string) => log.debug({ detail }, "read in part") };
+    const reading = await readFingerprints(
       {
         fetch: (source) => fetchMedia(source, fetching, signal),
-        probe: (file) => probeMedia(file, ffmpeg, limits, signal),
-        frames: (file, probe, sampling) => readFrames(file, probe, ffmpeg, { ...options, sampling }, signal),
+        probe: (file) => probeMedia(file, decoder, limits, signal),
+        frames: (file, probe, sampling) => readFrames(file, probe, decoder, { ...options, sampling }, signal),
         recall: recallBytes,
+        stage: traceStage,
       },
       media,
       how,
     );
+    // Pictures are hashed as they are decoded: drawn as one piece at the end of it.
+    const { hash: lengthMs } = reading.timingsMs;
+    if (lengthMs > 0 && currentTrace()) beginSpan("hash", { lengthMs, facts: { frames: reading.framesRead } })?.end();
+    return reading;
   };
 }
 

@@ -1,67 +1,14 @@
-import { isIP } from "node:net";
 import { homedir, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { z } from "zod";
+import { readSecret, SECRET_VARIABLES } from "./config/secret-files.js";
+import { addresses, flag, issuer, mailAddresses, origin, ports, timeZone, urlOf, whole } from "./config/values.js";
 import { UsageError } from "./errors.js";
 
 export const ROLES = ["worker", "relay", "web"] as const;
 export type Role = (typeof ROLES)[number];
 
 const HOUR_MS = 3_600_000;
-
-const whole = (min: number, max = Number.MAX_SAFE_INTEGER) =>
-  z
-    .string()
-    .regex(/^\d+$/, "must be a whole number")
-    .transform(Number)
-    .refine((n) => n >= min && n <= max, `must be from ${min} to ${max}`);
-
-const flag = z.enum(["0", "1"], "must be 0 or 1").transform((v) => v === "1");
-
-const urlOf = (...schemes: string[]) =>
-  z
-    .string()
-    .refine((v) => schemes.some((s) => v.startsWith(`${s}://`)), `must start with ${schemes.map((s) => `${s}://`).join(" or ")}`);
-
-/** An address without a path: what pages are reached at, or who signs people in. Only on this machine may it go without TLS. */
-const origin = z.string().transform((v, context) => {
-  const url = URL.canParse(v) ? new URL(v) : undefined;
-  if (url && /^https?:$/.test(url.protocol) && url.pathname === "/" && !url.search && !url.hash && !url.username)
-    return url.origin;
-  context.addIssue("must be an address such as https://reupload.example.org, without a path");
-  return z.NEVER;
-});
-
-const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
-
-const issuer = z.string().refine((v) => {
-  const url = URL.canParse(v) ? new URL(v) : undefined;
-  return url?.protocol === "https:" || (url?.protocol === "http:" && LOOPBACK.test(url.hostname));
-}, "must start with https://");
-
-const addresses = z
-  .string()
-  .transform((v) => v.split(",").map((part) => part.trim()))
-  .pipe(z.array(z.string().refine(isNetwork, "must be addresses or networks (10.0.0.0/8), separated by commas")));
-
-function isNetwork(text: string): boolean {
-  const [address, bits, more] = text.split("/");
-  const most = isIP(address) === 6 ? 128 : 32;
-  return more === undefined && isIP(address) !== 0 && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= most));
-}
-
-const timeZone = z.string().refine((name) => {
-  try {
-    return Boolean(new Intl.DateTimeFormat("en", { timeZone: name }));
-  } catch {
-    return false;
-  }
-}, "must be a time zone such as Europe/Tirane");
-
-const mailAddresses = z
-  .string()
-  .transform((v) => v.split(",").map((part) => part.trim()))
-  .pipe(z.array(z.email("must be e-mail addresses, separated by commas")).nonempty());
 
 const roles = z
   .string()
@@ -92,12 +39,19 @@ const schema = z.object({
   ),
   MEDIA_TMP_DIR: z.string().transform((p) => resolve(p)),
   MEDIA_ALLOW_PRIVATE_ADDRESSES: flag.default(false),
+  MEDIA_PORTS: ports.default([80, 443, 8080, 8443]),
   MEDIA_MAX_BYTES: whole(1).default(4 * 1024 ** 3),
   MEDIA_MAX_PIXELS: whole(1).default(50_000_000),
   MEDIA_MAX_DURATION_MS: whole(1000).default(12 * HOUR_MS),
   FETCH_TIMEOUT_MS: whole(100).default(15 * 60_000),
+  PAGE_FETCHER: z.enum(["off", "yt-dlp"], "must be off or yt-dlp").default("off"),
+  YT_DLP_PATH: z.string().optional(),
   SCAN_TIMEOUT_MS: whole(100).default(30 * 60_000),
   FFMPEG_PATH: z.string().optional(),
+  MEDIA_SANDBOX: z
+    .enum(["auto", "bubblewrap", "namespaces", "limits", "none"], "must be auto, bubblewrap, namespaces, limits or none")
+    .default("auto"),
+  MEDIA_MAX_MEMORY_BYTES: whole(512 * 1024 ** 2).default(2 * 1024 ** 3),
   WORKER_CONCURRENCY: whole(1, 256).default(2),
   WORKER_ATTEMPTS: whole(1, 100).default(5),
   WORKER_BACKOFF_MS: whole(1).default(5_000),
@@ -138,12 +92,18 @@ export type Config = {
   mediaRoots: string[];
   mediaTmpDir: string;
   mediaAllowPrivateAddresses: boolean;
+  /** Of public addresses that media is fetched from. */
+  mediaPorts: number[];
   mediaMaxBytes: number;
   mediaMaxPixels: number;
   mediaMaxDurationMs: number;
   fetchTimeoutMs: number;
+  pageFetcher: "off" | "yt-dlp";
+  ytDlpPath?: string;
   scanTimeoutMs: number;
   ffmpegPath?: string;
+  mediaSandbox: "auto" | "bubblewrap" | "namespaces" | "limits" | "none";
+  mediaMaxMemoryBytes: number;
   workerConcurrency: number;
   workerAttempts: number;
   workerBackoffMs: number;
@@ -185,8 +145,22 @@ const camel = (name: string) =>
     .replace(/^reupload_/, "")
     .replace(/_([a-z])/g, (_, c: string) => c.toUpperCase());
 
+/** Puts what secrets' files hold into `given`; returns what is wrong with them. */
+function readSecrets(env: NodeJS.ProcessEnv, given: Record<string, string>): string[] {
+  const problems: string[] = [];
+  for (const name of SECRET_VARIABLES.filter((secret) => CONFIG_VARIABLES.includes(secret))) {
+    try {
+      const value = readSecret(env, name);
+      if (value !== undefined) given[name] = value;
+    } catch (error) {
+      problems.push((error as Error).message);
+    }
+  }
+  return problems;
+}
+
 /**
- * Reads the environment once. An empty variable counts as unset.
+ * Reads the environment once. An empty variable counts as unset; secrets may be in files ({@link readSecret}).
  *
  * @throws UsageError one message that names every bad variable and what it must be.
  */
@@ -200,11 +174,10 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     const value = env[name];
     if (value !== undefined && value !== "") given[name] = value;
   }
+  const problems = readSecrets(env, given);
   const parsed = schema.safeParse(given);
-  if (!parsed.success) {
-    const problems = parsed.error.issues.map((i) => `${String(i.path[0])} ${i.message}`);
-    throw new UsageError(`configuration: ${[...new Set(problems)].join("; ")}`);
-  }
+  if (!parsed.success) problems.push(...parsed.error.issues.map((i) => `${String(i.path[0])} ${i.message}`));
+  if (!parsed.success || problems.length > 0) throw new UsageError(`configuration: ${[...new Set(problems)].join("; ")}`);
   const { OIDC_ISSUER, OIDC_CLIENT_ID, PUBLIC_URL, SMTP_URL, MAIL_FROM, DIGEST_TO } = parsed.data;
   if (DIGEST_TO !== undefined && (SMTP_URL === undefined || MAIL_FROM === undefined))
     throw new UsageError("configuration: DIGEST_TO needs SMTP_URL, the mail server, and MAIL_FROM, the sender");

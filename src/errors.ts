@@ -24,6 +24,18 @@ export class UnscannableError extends Error {
 /** Something around us failed (network, database, a full disk). Try again later. */
 export class TransientError extends Error {
   override readonly name = "TransientError";
+  /** It is our own database that failed, which says nothing of what was being done: however often, it is no reason to give that up. */
+  readonly isDatabase: boolean;
+  /** When the other side asked us to come back. */
+  readonly retryAfterMs: number;
+  constructor(
+    message: string,
+    { cause, isDatabase = false, retryAfterMs = 0 }: { cause?: unknown; isDatabase?: boolean; retryAfterMs?: number } = {},
+  ) {
+    super(message, { cause });
+    this.isDatabase = isDatabase;
+    this.retryAfterMs = retryAfterMs;
+  }
 }
 
 /** The user of the command line or the environment got something wrong: one sentence, no stack trace, exit code 2. */

@@ -54,6 +54,8 @@ export interface Probe {
   height: number;
   durationMs: number;
   framesPerSecond: number;
+  /** Which of the file's streams is shown, by ffmpeg's count. Left out where it is the first that is not cover art. */
+  stream?: number;
 }
 
 /** A decoded picture: 8-bit luma, row-major, `width * height` bytes. */

@@ -1,11 +1,11 @@
 import { viewsFromHashes } from "./fingerprint/approximate-views.js";
 import { cropFrame, insideBorders } from "./fingerprint/borders.js";
+import { createBoxReader } from "./fingerprint/box-reader.js";
 import { type FrameReading, fingerprintFrame } from "./fingerprint/fingerprint-frame.js";
-import { distance } from "./fingerprint/hash.js";
 import { LISTED, listedQuery, type StillFrame, type StillReading } from "./fingerprint/meta-pdq.js";
-import { PATCH_ALGORITHM, patchesOf } from "./fingerprint/patches.js";
+import { createPatchReader } from "./fingerprint/patch-reader.js";
 import { createThinner, type ThinOptions } from "./fingerprint/thin.js";
-import type { Fingerprint, Frame, Hash, MediaFile, MediaKind, MediaSource, PatchSet, Probe, Query, View } from "./model.js";
+import type { Fingerprint, Frame, MediaFile, MediaKind, MediaSource, Probe, Query, View } from "./model.js";
 
 /** The I/O of a reading. */
 export interface ReadSteps {
@@ -14,7 +14,15 @@ export interface ReadSteps {
   frames(file: MediaFile, probe: Probe, sampling: Sampling): AsyncIterable<Frame>;
   /** What is known of a file with these bytes, so that it need not be decoded. */
   recall?(sha256: string): Promise<Recalled | undefined>;
+  /** Runs each stage, for whoever traces. */
+  stage?: RunStage;
 }
+
+/** Runs one stage of a story, and gives what it gives. Decoding and hashing take turns, so they are one. */
+export type RunStage = <T>(stage: "fetch" | "decode" | "lookup" | "align" | "record", run: () => T) => T;
+
+/** For who does not trace. */
+export const plainly: RunStage = (_stage, run) => run();
 
 /** What a reading says besides how it came about. */
 export type Recalled = Pick<StillReading, "kind" | "durationMs" | "fingerprints" | "patchSets" | "listed">;
@@ -49,23 +57,6 @@ const NEEDED_PER_SECOND = 2;
 /** ... and so is one with a gap between two pictures of more than this many times their step. */
 const MOST_GAP_STEPS = 3;
 
-/** A picture has more patches than an index keeps, so that those it keeps are among them. */
-const PATCHES_PER_PICTURE = 48;
-const PATCHES_PER_IMAGE = 96;
-
-/**
- * Patches are taken less often than fingerprints, finding them costs ten times as much: once a second, or twice where much moves and
- * there are few yet. Short clips have few moments, and miss one in thirty altered copies without the second; long ones miss nothing.
- */
-const PATCH_STEP_MS = { still: 900, moving: 400 };
-const FEW_PATCH_SETS = 30;
-
-/** A picture that differs by so many bits from the one before has moved. */
-const MOVED_BITS = 40;
-
-/** No patches stand for more than this. */
-const LONGEST_PATCHES_MS = 10_000;
-
 /** A fingerprint whose views are computed only if thinning keeps it. */
 type Pending = Fingerprint & { viewsOf(): View[] };
 
@@ -83,14 +74,14 @@ export async function readFingerprints(
   options: { thrifty: boolean },
 ): Promise<StillReading> {
   if ("fingerprints" in media) return given(media);
+  const { stage = plainly } = steps;
   const startedAtMs = performance.now();
-  const file = await steps.fetch(media);
+  const file = await stage("fetch", () => steps.fetch(media));
   try {
     const fetchedAtMs = performance.now();
     const recalled = await steps.recall?.(file.sha256);
     if (recalled) return fromMemory(recalled, file, fetchedAtMs - startedAtMs);
-    const probe = await steps.probe(file);
-    const read = await readAll(steps, file, probe, options.thrifty);
+    const { probe, read } = await stage("decode", () => probeAndRead(steps, file, options.thrifty));
     const elapsedMs = performance.now() - fetchedAtMs;
     return {
       sha256: file.sha256,
@@ -109,6 +100,11 @@ export async function readFingerprints(
   }
 }
 
+async function probeAndRead(steps: ReadSteps, file: MediaFile, thrifty: boolean) {
+  const probe = await steps.probe(file);
+  return { probe, read: await readAll(steps, file, probe, thrifty) };
+}
+
 function fromMemory(recalled: Recalled, { sha256, bytes }: MediaFile, fetchMs: number): StillReading {
   const moments = new Set(recalled.fingerprints.map((f) => f.atMs)).size;
   const timingsMs = { fetch: fetchMs, decode: 0, hash: 0 };
@@ -123,20 +119,25 @@ async function readAll(steps: ReadSteps, file: MediaFile, probe: Probe, thrifty:
   const { framesPerSecond: most, ...thinning } = thrifty ? DENSITY.thrifty : DENSITY.full;
   const framesPerSecond = Math.min(most, MOST_PICTURES / (probe.durationMs / 1000));
   const sampling = { mode: "every", framesPerSecond, thrifty } as const;
-  const read = await readFrames(steps.frames(file, probe, sampling), probe.kind, thinning);
+  const read = await readFrames(steps.frames(file, probe, sampling), probe.kind, thinning, thrifty);
   const seconds = Math.max(probe.durationMs, read.lastAtMs) / 1000;
   const needed = Math.min(framesPerSecond, NEEDED_PER_SECOND);
   const stepMs = 1000 / Math.min(needed, probe.framesPerSecond || needed);
   const enough = read.longestGapMs <= MOST_GAP_STEPS * stepMs && read.framesRead >= (LEAST_SHARE * seconds * 1000) / stepMs;
   if (!thrifty || probe.kind === "image" || enough) return read;
-  return readFrames(steps.frames(file, probe, { ...sampling, thrifty: false }), probe.kind, thinning);
+  return readFrames(steps.frames(file, probe, { ...sampling, thrifty: false }), probe.kind, thinning, thrifty);
 }
 
-async function readFrames(frames: AsyncIterable<StillFrame>, kind: MediaKind, thinning: Thinning) {
+/** @param inBoxes also what pictures show inside of rectangles; known material is kept as it is, since a scan looks inside already. */
+async function readFrames(frames: AsyncIterable<StillFrame>, kind: MediaKind, thinning: Thinning, inBoxes: boolean) {
   const thinner = createThinner<Pending>(thinning);
   const patches = createPatchReader(kind, thinning.withinBits);
   const fingerprints: Query[] = [];
   const keep = ({ viewsOf, ...fingerprint }: Pending) => fingerprints.push({ ...fingerprint, views: viewsOf() });
+  const boxes = createBoxReader((picture, variant) => {
+    const { usable, fingerprint, views } = fingerprintFrame(picture, variant, kind);
+    if (usable) thinner.push({ ...fingerprint, viewsOf: views }).forEach(keep);
+  });
   const read = { framesRead: 0, framesUnusable: 0, lastAtMs: 0, longestGapMs: 0, hashMs: 0 };
   let listed: Query | undefined;
   for await (const frame of frames) {
@@ -144,6 +145,7 @@ async function readFrames(frames: AsyncIterable<StillFrame>, kind: MediaKind, th
     const { whole, inside, picture } = readingsOf(frame, kind);
     const usable = [whole, ...(inside ? [inside] : [])].filter((reading) => reading.usable);
     for (const { fingerprint, views } of usable) thinner.push({ ...fingerprint, viewsOf: views }).forEach(keep);
+    if (inBoxes) boxes.push(frame);
     const innermost = inside ?? whole;
     if (innermost.usable || innermost.hasContrast) patches.push(picture, innermost.fingerprint.pdq);
     // What is too flat or dark for our hash is so for Meta's.
@@ -154,36 +156,10 @@ async function readFrames(frames: AsyncIterable<StillFrame>, kind: MediaKind, th
     read.lastAtMs = frame.atMs;
     read.hashMs += performance.now() - fromMs;
   }
+  boxes.flush();
   thinner.flush().forEach(keep);
   fingerprints.sort((a, b) => a.atMs - b.atMs);
   return { ...read, fingerprints, patchSets: patches.sets, listed };
-}
-
-/**
- * Takes the patches of pictures, given in order of time: of one that differs from the last one taken, when enough time has passed. One that
- * does not differ prolongs the last.
- */
-function createPatchReader(kind: MediaKind, withinBits: number) {
-  const sets: PatchSet[] = [];
-  let lastPdq: Hash | undefined;
-  return {
-    sets,
-    push(picture: Frame, pdq: Hash): void {
-      const last = sets.at(-1);
-      if (last && lastPdq) {
-        const bits = distance(lastPdq, pdq);
-        if (bits <= withinBits && picture.atMs - last.atMs <= LONGEST_PATCHES_MS) {
-          last.untilMs = picture.atMs;
-          return;
-        }
-        const isMoving = bits >= MOVED_BITS && sets.length < FEW_PATCH_SETS;
-        if (picture.atMs - last.untilMs < PATCH_STEP_MS[isMoving ? "moving" : "still"]) return;
-      }
-      lastPdq = pdq;
-      const count = kind === "image" ? PATCHES_PER_IMAGE : PATCHES_PER_PICTURE;
-      sets.push({ algorithm: PATCH_ALGORITHM, atMs: picture.atMs, untilMs: picture.atMs, ...patchesOf(picture, count) });
-    },
-  };
 }
 
 /**

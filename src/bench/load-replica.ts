@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
+import { type ProcessCpu, processCpu } from "./process-cpu.js";
 
 /** What a replica has cost since it started. */
 export interface ReplicaCost {
@@ -27,9 +28,6 @@ export interface Replica {
   /** kill -9; waits until it is gone. */
   kill(): Promise<void>;
 }
-
-/** Linux reports times of processes in ticks of 1/100 s, whatever the kernel was built with. */
-const TICK_MS = 10;
 
 /**
  * Starts `reupload start` and waits until it is ready. Its environment must ask for the role `web` on port 0, for its figures, and for the
@@ -92,33 +90,26 @@ export function stagesIn(metrics: string): Record<string, number> {
 }
 
 async function costOf(pid: number): Promise<ReplicaCost> {
-  const { ownMs, waitedForMs } = await cpuOf(pid);
+  const { ownMs, programsMs } = await cpuOf(pid);
   const status = await readFile(`/proc/${pid}/status`, "utf8");
   const kilobytes = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(status)?.[1]);
   return {
     ownCpuMs: ownMs,
-    programsCpuMs: waitedForMs,
+    programsCpuMs: programsMs,
     residentBytes: 1024 * kilobytes("VmRSS"),
     peakBytes: 1024 * kilobytes("VmHWM"),
   };
 }
 
-/** Fields `utime`, `stime`, `cutime` and `cstime` of proc(5). */
-async function cpuOf(pid: number): Promise<{ ownMs: number; waitedForMs: number }> {
-  const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch((cause: unknown) => {
+async function cpuOf(pid: number): Promise<ProcessCpu> {
+  return processCpu(pid).catch((cause: unknown) => {
     throw new Error(`process ${pid}, which was to be measured, has ended: was it stopped from outside?`, { cause });
   });
-  const afterName = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  const [user, system, childUser, childSystem] = afterName.slice(11, 15).map(Number);
-  return { ownMs: TICK_MS * (user + system), waitedForMs: TICK_MS * (childUser + childSystem) };
 }
 
 /** Processor time of a Postgres server: its first process, whose pid `pidFile` has, and all that it has started. */
 export async function serverCpuMs(pidFile: string): Promise<number> {
   const server = Number((await readFile(pidFile, "utf8")).split("\n")[0]);
-  const { ownMs, waitedForMs } = await cpuOf(server);
-  const children = (await readFile(`/proc/${server}/task/${server}/children`, "utf8")).trim().split(/\s+/).map(Number);
-  // One that ends between the two readings counts next time, among those waited for.
-  const living = await Promise.all(children.map((pid) => cpuOf(pid).catch(() => ({ ownMs: 0 }))));
-  return ownMs + waitedForMs + living.reduce((sum, child) => sum + child.ownMs, 0);
+  const { ownMs, programsMs } = await cpuOf(server);
+  return ownMs + programsMs;
 }

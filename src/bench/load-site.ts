@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type App, openApp } from "../app.js";
+import { withoutSecrets } from "../config/secret-files.js";
 import type { Config } from "../config.js";
 import { SUBMISSIONS } from "../intake/client.js";
 import type { Log } from "../platform/log.js";
@@ -40,9 +41,10 @@ export async function openSite(config: Config, variables: NodeJS.ProcessEnv, log
     throw error;
   });
   const env = {
-    ...process.env,
+    ...withoutSecrets(process.env),
     REUPLOAD_DATA_DIR: dataDir,
-    DATABASE_URL: "",
+    REDIS_URL: config.redisUrl,
+    DIGEST_TO: "",
     QUEUE_PREFIX: queuePrefix,
     MEDIA_ROOTS: mediaRoots.join(":"),
     HTTP_HOST: "127.0.0.1",

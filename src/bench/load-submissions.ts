@@ -38,7 +38,7 @@ export const idOf = (number: number): string => `${ID}${number}`;
 export const numberOf = (id: string): number => Number(id.slice(ID.length));
 
 /** Registers the known material and returns its hashes, end to end. */
-export async function addKnown({ database: { pool } }: App): Promise<Uint8Array> {
+export async function addKnown({ database: { pool } }: { database: Pick<App["database"], "pool"> }): Promise<Uint8Array> {
   const hashes = new Uint8Array(32 * FRAMES_EACH * REFERENCES);
   generateHashes(hashes, 2);
   for (let place = 0; place < REFERENCES; place++) {

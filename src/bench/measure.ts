@@ -1,6 +1,6 @@
-import { readFile } from "node:fs/promises";
 import { performance } from "node:perf_hooks";
 import { UsageError } from "../errors.js";
+import { processCpu } from "./process-cpu.js";
 
 /** What one piece of work took. `cpuMs` counts this process and the programs it ran, user and system time together. */
 export interface Cost {
@@ -14,12 +14,9 @@ export interface Spread {
   max: number;
 }
 
-/** Linux reports children's time in ticks of 1/100 s, whatever the kernel was built with. */
-const TICK_MS = 10;
-
 /**
- * Runs `work` and measures it. A program counts once it has ended within `work`; the database is a process of its own and
- * does not count. Nothing else may run in this process meanwhile.
+ * Runs `work` and measures it. A program counts from its start to its end, also one that was there before or goes on afterwards;
+ * the database is not one of this process and does not count. Nothing else may run in this process meanwhile.
  *
  * @throws UsageError where there is no /proc.
  */
@@ -34,13 +31,11 @@ export async function measured<T>(work: () => Promise<T>): Promise<{ value: T; c
   return { value, cost: { wallMs, cpuMs } };
 }
 
-/** Fields `cutime` and `cstime` of proc(5): the time of all children that have ended and been waited for. */
 async function childrenCpuMs(): Promise<number> {
-  const stat = await readFile("/proc/self/stat", "utf8").catch(() => {
+  const { programsMs } = await processCpu("self").catch(() => {
     throw new UsageError("bench: measuring needs /proc, which only Linux has");
   });
-  const afterName = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return (Number(afterName[13]) + Number(afterName[14])) * TICK_MS;
+  return programsMs;
 }
 
 /** The least, the middle (the lower one of an even number) and the greatest of at least one value. */

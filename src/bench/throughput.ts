@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { App } from "../app.js";
 import { SUBMISSIONS } from "../intake/client.js";
 import type { ScanJob } from "../intake/job.js";
-import { findFfmpeg } from "../media/find-ffmpeg.js";
+import { type Decoder, findDecoder } from "../media/find-decoder.js";
 import { readStillImage } from "../media/still-image.js";
 import type { VerdictKind } from "../model.js";
 import { STAGES, type Stage } from "../platform/metrics.js";
@@ -93,9 +93,9 @@ export async function benchThroughput(
   const step = options.onStep ?? (() => {});
   const site = await openSite(config, { ROLES: "worker,web" }, log);
   try {
-    const ffmpeg = await findFfmpeg(config);
+    const decoder = await findDecoder(config);
     step("making the stream's files");
-    const files = await makeStream(ffmpeg.path, site.folder, options.submissions, signal);
+    const files = await makeStream(decoder.path, site.folder, options.submissions, signal);
     step("registering known material");
     for (const path of KNOWN) {
       const about = { label: "known", caseId: "bench", provenance: "own" };
@@ -103,7 +103,7 @@ export async function benchThroughput(
     }
     const stream = Array.from({ length: options.submissions }, (_, i) => files[i % files.length]);
     step("plain ffmpeg on the same files");
-    const floor = await floorOf(ffmpeg.path, files, stream, signal);
+    const floor = await floorOf(decoder, files, stream, signal);
     const runs: ThroughputRun[] = [];
     for (const workers of options.workers) {
       step(`${workers} worker processes`);
@@ -137,17 +137,17 @@ interface DecodeFloor {
 }
 
 /** Processor time of decoding the stream and doing nothing with it: every file is measured once, and counts as often as it occurs. */
-async function floorOf(ffmpegPath: string, files: StreamFile[], stream: StreamFile[], signal: AbortSignal): Promise<DecodeFloor> {
+async function floorOf(decoder: Decoder, files: StreamFile[], stream: StreamFile[], signal: AbortSignal): Promise<DecodeFloor> {
   const decode = (options: string[], path: string) =>
-    runPlainFfmpeg(ffmpegPath, ["-threads", "1", ...options, "-i", path, "-map", "0:V:0", "-an", "-f", "null", "-"], signal);
+    runPlainFfmpeg(decoder.path, ["-threads", "1", ...options, "-i", path, "-map", "0:V:0", "-an", "-f", "null", "-"], signal);
   const limits = { maxPixels: 50_000_000, timeoutMs: 60_000 };
   const floor = { keyframesMs: 0, fullDecodeMs: 0, stillsMs: 0 };
   for (const file of files) {
     const times = stream.filter((f) => f === file).length;
     const cpuMs = async (work: () => Promise<unknown>) => times * (await measured(work)).cost.cpuMs;
     if (file.kind === "image") {
-      await readStillImage(file.path, limits);
-      floor.stillsMs += await cpuMs(() => readStillImage(file.path, limits));
+      await readStillImage(file.path, decoder, limits, signal);
+      floor.stillsMs += await cpuMs(() => readStillImage(file.path, decoder, limits, signal));
       continue;
     }
     floor.keyframesMs += await cpuMs(() => decode(["-skip_frame", "nokey"], file.path));

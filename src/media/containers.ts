@@ -3,8 +3,13 @@ import { fileTypeFromFile } from "file-type";
 import { UnscannableError } from "../errors.js";
 import type { MediaKind } from "../model.js";
 
-/** The reader a file is given to. With `demuxer`, ffmpeg is told which one to use and guesses nothing from the name. */
-export type Container = { reader: "sharp"; format: string } | { reader: "ffmpeg"; kind: MediaKind; demuxer?: string };
+/**
+ * The reader a file is given to. With `demuxer`, ffmpeg is told which one to use and guesses nothing from the name. A sequence is a moving
+ * AVIF, in which a still comes before the pictures.
+ */
+export type Container =
+  | { reader: "sharp"; format: string }
+  | { reader: "ffmpeg"; kind: MediaKind; demuxer?: string; isSequence?: boolean };
 
 /**
  * What ffmpeg may open. Left out on purpose: everything that names other files or devices (hls, dash, concat, image2,
@@ -38,6 +43,11 @@ const DEMUXER: Record<string, string> = {
 /** Known to ffmpeg under several demuxers: it may choose among {@link DEMUXERS}. */
 const GUESSED = new Set(["mpg", "mp1", "mp2", "mp3", "aac", "flac", "wav", "aif", "amr", "ac3", "ape", "wv"]);
 
+const HEAD_BYTES = 4096;
+
+/** libvips takes a file for a drawing only if so many bytes at its start are ASCII (`vips_foreign_load_svg_is_a`). */
+const TEXT_BYTES = 24;
+
 /**
  * Judges a file by its bytes, never by its name.
  *
@@ -47,21 +57,38 @@ export async function sniff(path: string): Promise<Container> {
   const head = await firstBytes(path);
   if (head.length === 0) throw new UnscannableError("the file is empty");
   const text = head.toString("latin1");
-  if (/<svg[\s>]/i.test(text))
+  if (head.subarray(0, TEXT_BYTES).every((byte) => byte < 128) && /<svg[\s>]/i.test(text))
     throw new UnscannableError("the file is an SVG drawing, which is never opened: it may load other files");
-  const type = await fileTypeFromFile(path);
-  if (!type) {
+  const type = await typeOf(path);
+  if (!type || type.ext === "xml") {
     if (/^\W{0,4}(#EXTM3U|ffconcat |<MPD|<\?xml)/.test(text)) {
       throw new UnscannableError("the file is a list of other files and holds no picture itself");
     }
     return { reader: "ffmpeg", kind: "video" };
   }
-  const ext: string = type.ext;
+  const { ext } = type;
+  if (ext === "avif" && brandsIn(head).includes("avis"))
+    return { reader: "ffmpeg", kind: "video", demuxer: "mov", isSequence: true };
   if (SHARP.has(ext)) return { reader: "sharp", format: ext };
   if (STILL_DEMUXER[ext]) return { reader: "ffmpeg", kind: "image", demuxer: STILL_DEMUXER[ext] };
   if (DEMUXER[ext]) return { reader: "ffmpeg", kind: "video", demuxer: DEMUXER[ext] };
   if (GUESSED.has(ext)) return { reader: "ffmpeg", kind: "video" };
-  throw new UnscannableError(`the file is of type ${ext}, which is neither an image nor a video`);
+  const isMedia = /^(image|video)\//.test(type.mime);
+  throw new UnscannableError(
+    isMedia
+      ? `files of type ${ext} cannot be read here: convert it to JPEG or MP4`
+      : `the file is of type ${ext}, which is neither an image nor a video`,
+  );
+}
+
+/** What a file says it is; undefined when it does not, or breaks off while it says so: file-type throws errors of its own then. */
+const typeOf = (path: string): Promise<{ ext: string; mime: string } | undefined> =>
+  fileTypeFromFile(path).catch(() => undefined);
+
+/** The major brand of an ISO base media file and those it is compatible with. */
+function brandsIn(head: Buffer): string[] {
+  const end = Math.min(head.length, head.readUInt32BE(0));
+  return Array.from({ length: Math.max(0, Math.floor((end - 8) / 4)) }, (_, i) => head.toString("latin1", 8 + 4 * i, 12 + 4 * i));
 }
 
 /** ffmpeg's input options for `Probe.format`, which is a demuxer's name for everything that ffmpeg reads. */
@@ -72,7 +99,7 @@ export function demuxerOptions(format: string): string[] {
 async function firstBytes(path: string): Promise<Buffer> {
   const file = await open(path);
   try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(4096), 0, 4096, 0);
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, 0);
     return buffer.subarray(0, bytesRead);
   } finally {
     await file.close();

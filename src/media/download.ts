@@ -1,27 +1,25 @@
-import { createHash } from "node:crypto";
-import { createWriteStream } from "node:fs";
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { type FileHandle, mkdir, mkdtemp, open, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { pipeline } from "node:stream/promises";
-import { Agent, type Dispatcher, request } from "undici";
-import { InvalidSubmissionError, TransientError, UnscannableError } from "../errors.js";
+import type { Agent } from "undici";
+import { InvalidSubmissionError, TransientError } from "../errors.js";
 import type { MediaFile } from "../model.js";
-import { lookupPublic, refusePrivateHost } from "./allowed-address.js";
-import { translateNetworkError, translateStatus } from "./download-errors.js";
+import { refusePrivateHost } from "./allowed-address.js";
+import { type Received, receiveInto } from "./download-body.js";
+import { isCut, translateNetworkError, translateStatus } from "./download-errors.js";
+import { type Answer, createAgent, follow, unfetchable } from "./download-request.js";
+import { beginsAt, type Resumable, rangeHeaders, resumableOf } from "./download-resume.js";
 import type { FetchOptions } from "./fetch-media.js";
 import { tooLarge } from "./local-file.js";
 
-const MAX_REDIRECTS = 5;
-const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 const DEFAULT_STALL_MS = 30_000;
 const CONNECT_TIMEOUT_MS = 10_000;
-const USER_AGENT = "reupload";
-
-type Response = Dispatcher.ResponseData;
+/** A connection that breaks is taken up again so often. */
+const MAX_RESUMES = 5;
 
 /** Downloads a URL into a folder of its own. See `fetchMedia` for limits and errors; none of them quotes the URL. */
 export async function download(url: string, options: FetchOptions, signal: AbortSignal): Promise<MediaFile> {
   const first = parseUrl(url);
+  if (!options.allowPrivateAddresses) refusePrivateHost(first.hostname, options.network);
   const stallMs = options.stallMs ?? DEFAULT_STALL_MS;
   const limit = new AbortController();
   const onAbort = () => limit.abort(signal.reason);
@@ -29,17 +27,10 @@ export async function download(url: string, options: FetchOptions, signal: Abort
   const seconds = Math.round(options.timeoutMs / 1000);
   const late = new TransientError(`${first.hostname} did not deliver the file within ${seconds} s`);
   const timer = setTimeout(() => limit.abort(late), options.timeoutMs);
-  const agent = new Agent({
-    headersTimeout: stallMs,
-    bodyTimeout: stallMs,
-    connect: {
-      timeout: Math.min(stallMs, CONNECT_TIMEOUT_MS),
-      ...(options.allowPrivateAddresses ? {} : { lookup: lookupPublic }),
-    },
-  });
+  const agent = createAgent(options, Math.min(stallMs, CONNECT_TIMEOUT_MS), stallMs);
   try {
-    const response = await follow(first, agent, options, limit.signal);
-    return await save(response, options, limit.signal);
+    const answer = await follow(first, { method: "GET" }, agent, options, limit.signal);
+    return await save(answer, agent, options, { maxBytes: options.maxBytes, stallMs }, limit.signal);
   } catch (error) {
     throw limit.signal.aborted ? limit.signal.reason : translateNetworkError(error, first.hostname);
   } finally {
@@ -49,74 +40,94 @@ export async function download(url: string, options: FetchOptions, signal: Abort
   }
 }
 
-async function follow(first: URL, agent: Agent, options: FetchOptions, signal: AbortSignal): Promise<Response> {
-  let url = first;
-  for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
-    if (!options.allowPrivateAddresses) refusePrivateHost(url.hostname);
-    const headers = { accept: "*/*", "accept-encoding": "identity", "user-agent": USER_AGENT };
-    const response = await request(url, { dispatcher: agent, signal, headers });
-    const to = response.headers.location;
-    if (!REDIRECTS.has(response.statusCode) || typeof to !== "string") {
-      if (response.statusCode !== 200) throw translateStatus(response.statusCode, url.hostname);
-      return response;
-    }
-    response.body.on("error", () => {}).destroy();
-    url = parseUrl(to, url);
-  }
-  throw new UnscannableError(`${first.hostname} redirects more than ${MAX_REDIRECTS} times`);
-}
-
-function parseUrl(text: string, base?: URL): URL {
-  const url = URL.canParse(text, base?.href) ? new URL(text, base?.href) : undefined;
-  const where = base ? "redirects to an address that " : "";
-  if (!url) throw new InvalidSubmissionError("media.url", `${where}is not a URL`);
-  if (!["http:", "https:"].includes(url.protocol)) {
-    throw new InvalidSubmissionError("media.url", `${where}does not start with http:// or https://`);
-  }
-  if (url.username || url.password) {
-    throw new InvalidSubmissionError("media.url", `${where}holds a user name or password, which is not accepted`);
-  }
+function parseUrl(text: string): URL {
+  if (!URL.canParse(text)) throw new InvalidSubmissionError("media.url", "is not a URL");
+  const url = new URL(text);
+  const wrong = unfetchable(url);
+  if (wrong !== undefined) throw new InvalidSubmissionError("media.url", wrong);
   return url;
 }
 
-async function save(response: Response, options: FetchOptions, signal: AbortSignal): Promise<MediaFile> {
-  const encoding = response.headers["content-encoding"];
-  const promised = Number(response.headers["content-length"] ?? Number.NaN);
-  response.body.on("error", () => {});
-  if (encoding !== undefined && encoding !== "identity") {
+type Limits = { maxBytes: number; stallMs: number };
+
+async function save(
+  answer: Answer,
+  agent: Agent,
+  options: FetchOptions,
+  limits: Limits,
+  signal: AbortSignal,
+): Promise<MediaFile> {
+  const { response, url } = answer;
+  try {
+    if (response.statusCode !== 200) throw translateStatus(response.statusCode, url.hostname, response.headers);
+    if (promisedBytes(answer) > limits.maxBytes) throw tooLarge(limits.maxBytes);
+    await mkdir(options.tmpDir, { recursive: true });
+  } catch (error) {
     response.body.destroy();
-    throw new UnscannableError("the server answered with compressed content, which was not asked for");
+    throw error;
   }
-  if (promised > options.maxBytes) {
-    response.body.destroy();
-    throw tooLarge(options.maxBytes);
-  }
-  await mkdir(options.tmpDir, { recursive: true });
   // mkdtemp makes it readable by this user alone.
   const folder = await mkdtemp(join(options.tmpDir, "reupload-"));
   const dispose = () => rm(folder, { recursive: true, force: true });
   try {
     const path = join(folder, "media");
-    const { sha256, bytes } = await write(response.body, path, options.maxBytes, signal);
-    if (bytes < promised) throw new TransientError(`the server sent ${bytes} of ${promised} bytes`);
-    return { path, sha256, bytes, dispose };
+    const file = await open(path, "wx", 0o600);
+    try {
+      const received = await receive(file, answer, agent, options, limits, signal);
+      return { path, sha256: received.sha256(), bytes: received.bytes, dispose };
+    } finally {
+      await file.close();
+    }
   } catch (error) {
+    response.body.destroy();
     await dispose();
     throw error;
   }
 }
 
-async function write(body: Response["body"], path: string, maxBytes: number, signal: AbortSignal) {
-  const hash = createHash("sha256");
-  let bytes = 0;
-  async function* counted(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-    for await (const chunk of chunks) {
-      bytes += chunk.length;
-      if (bytes > maxBytes) throw tooLarge(maxBytes);
-      hash.update(chunk);
-      yield chunk;
+const promisedBytes = ({ response }: Answer): number => Number(response.headers["content-length"] ?? Number.NaN);
+
+/** Writes the answer's body, and goes on where it broke off as long as the server helps. */
+async function receive(
+  file: FileHandle,
+  first: Answer,
+  agent: Agent,
+  options: FetchOptions,
+  limits: Limits,
+  signal: AbortSignal,
+): Promise<Received> {
+  const received = receiveInto(file, limits);
+  const resumable = resumableOf(first);
+  let answer = first;
+  for (let resumes = 0; ; resumes++) {
+    try {
+      await received.append(answer.response, answer.url.hostname, signal);
+      return received;
+    } catch (error) {
+      if (!resumable || resumes === MAX_RESUMES || !isCut(error) || signal.aborted) throw error;
     }
+    answer = await askForRest(received, resumable, agent, options, signal);
   }
-  await pipeline(body, counted, createWriteStream(path, { flags: "wx", mode: 0o600 }), { signal });
-  return { sha256: hash.digest("hex"), bytes };
+}
+
+/** The rest of the file, or all of it when the server does not know parts or the file has changed. */
+async function askForRest(
+  received: Received,
+  resumable: Resumable,
+  agent: Agent,
+  options: FetchOptions,
+  signal: AbortSignal,
+): Promise<Answer> {
+  const asked = { method: "GET" as const, headers: rangeHeaders(resumable, received.bytes) };
+  const answer = await follow(resumable.url, asked, agent, options, signal);
+  const { response, url } = answer;
+  if (response.statusCode === 206 && beginsAt(response.headers, received.bytes, resumable)) return answer;
+  if (response.statusCode === 200) {
+    await received.restart();
+    return answer;
+  }
+  response.body.destroy();
+  if (response.statusCode === 206)
+    throw new TransientError(`${url.hostname} answered with another part of the file than the one asked for`);
+  throw translateStatus(response.statusCode, url.hostname, response.headers);
 }

@@ -1,12 +1,15 @@
-import type { ChildProcess } from "node:child_process";
+import type { ChildProcess, SpawnOptions } from "node:child_process";
 import { once } from "node:events";
 import { PassThrough, type Readable } from "node:stream";
 import ffmpegCommand, { type FfmpegCommand } from "fluent-ffmpeg";
-import { UnscannableError } from "../errors.js";
+import { TransientError, UnscannableError } from "../errors.js";
 import { DEMUXERS } from "./containers.js";
+import { DECODER_LIST } from "./ffmpeg-decoders.js";
+import { type Decoder, FFMPEG_RESERVED_BYTES } from "./find-decoder.js";
+import { handFilter, killAll, setUpFailure, signalOf, spawnOptions } from "./sandbox.js";
 
 export interface FfmpegTask {
-  ffmpegPath: string;
+  decoder: Decoder;
   inputPath: string;
   inputOptions: string[];
   outputOptions: string[];
@@ -27,47 +30,56 @@ export interface FfmpegExit {
   stderrTail: string;
 }
 
-/** What fluent-ffmpeg sets before its `start` event, and its types leave out. */
-type Running = { ffmpegProc?: ChildProcess };
+/** What fluent-ffmpeg has and its types leave out. */
+interface Inner {
+  /** Set before its `start` event. */
+  ffmpegProc?: ChildProcess;
+  _spawnFfmpeg(args: string[], options: SpawnOptions, onProcess: unknown, onEnd: unknown): void;
+  _checkCapabilities(callback: () => void): void;
+  availableEncoders(callback: (error: null, encoders: object) => void): void;
+}
+
+interface Said {
+  firstLine?: string;
+  tail: string[];
+}
 
 const TAIL_LINES = 20;
 const TAIL_LINE_CHARACTERS = 500;
 
+/** What ffmpeg says when the limit on processor time makes it stop, by a signal that it catches. */
+const OUT_OF_TIME = /received signal 24\b/;
+
 /**
- * Starts ffmpeg on one local file. It reads nothing but that file: no network, no playlist, no pattern of file names.
- * `done` rejects with the signal's reason when aborted, with UnscannableError after `timeoutMs` (the clock on the
- * wall), and with Error when ffmpeg could not be started; in each case the process is killed and has exited by then.
+ * Starts ffmpeg on one local file, in the decoder's sandbox. It reads nothing but that file: no network, no playlist, no pattern of file
+ * names. `done` rejects with the signal's reason when aborted, with UnscannableError after `timeoutMs` (the clock on the wall) or the same
+ * time of the processor, or if ffmpeg crashed, with TransientError if the sandbox could not be set up, and with Error when it could not be
+ * started at all; in each case the process is killed and has exited by then.
  */
 export function runFfmpeg(task: FfmpegTask, signal: AbortSignal): FfmpegRun {
   // Without a "close": fluent-ffmpeg ends the process 20 ms after one, also while it is still tidying up.
   const stdout = new PassThrough({ emitClose: false });
   // fluent-ffmpeg may destroy it with an error of its own; `done` tells the story.
   stdout.on("error", () => {});
-  const tail: string[] = [];
-  const command = prepare(task, tail);
+  const said: Said = { tail: [] };
+  const command = prepare(task, said);
   const started = new Promise<ChildProcess>((resolve, reject) => {
-    command.on("start", () => resolve((command as Running).ffmpegProc!));
+    command.on("start", () => resolve((command as unknown as Inner).ffmpegProc!));
     command.on("error", reject);
   });
   let stopReason: unknown;
   const kill = (reason: unknown) => {
     stopReason ??= reason;
     stdout.destroy(new Error("ffmpeg was stopped"));
-    void started.then(
-      (child) => child.kill("SIGKILL"),
-      () => {},
-    );
+    void started.then(killAll, () => {});
   };
   const onAbort = () => kill(signal.reason ?? new Error("aborted"));
-  const seconds = Math.round(task.timeoutMs / 1000);
-  const timer = setTimeout(() => kill(new UnscannableError(`reading the file took longer than ${seconds} s`)), task.timeoutMs);
+  const timer = setTimeout(() => kill(tookTooLong(task.timeoutMs)), task.timeoutMs);
 
-  const done = finished(started, () => stopReason)
-    .then((exitCode) => ({ exitCode, stderrTail: tail.join("\n") }))
-    .finally(() => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", onAbort);
-    });
+  const done = finished(started, said, task, () => stopReason).finally(() => {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", onAbort);
+  });
   done.catch(() => stdout.destroy(new Error("ffmpeg failed")));
 
   command.pipe(stdout);
@@ -80,27 +92,60 @@ export function runFfmpeg(task: FfmpegTask, signal: AbortSignal): FfmpegRun {
   return { stdout, done, stop };
 }
 
-function prepare(task: FfmpegTask, tail: string[]): FfmpegCommand {
-  const confined = ["-protocol_whitelist", "file,pipe", "-format_whitelist", DEMUXERS];
-  return ffmpegCommand({ stdoutLines: TAIL_LINES })
-    .setFfmpegPath(task.ffmpegPath)
-    .input(`file:${task.inputPath}`)
-    .inputOptions("-nostdin", "-hide_banner", ...confined, ...task.inputOptions)
+const tookTooLong = (timeoutMs: number) =>
+  new UnscannableError(`reading the file took longer than ${Math.round(timeoutMs / 1000)} s`);
+
+function prepare(task: FfmpegTask, said: Said): FfmpegCommand {
+  const allowed = ["-protocol_whitelist", "file,pipe", "-format_whitelist", DEMUXERS, "-codec_whitelist", DECODER_LIST];
+  const command = ffmpegCommand({ stdoutLines: TAIL_LINES })
+    .input(`file:${task.decoder.sandbox.inputName(task.inputPath)}`)
+    .inputOptions("-nostdin", "-hide_banner", ...allowed, ...task.inputOptions)
     .outputOptions("-map_metadata", "-1", ...task.outputOptions)
     .on("stderr", (line: string) => {
-      tail.push(line.slice(0, TAIL_LINE_CHARACTERS));
-      if (tail.length > TAIL_LINES) tail.shift();
+      said.firstLine ??= line;
+      said.tail.push(line.slice(0, TAIL_LINE_CHARACTERS));
+      if (said.tail.length > TAIL_LINES) said.tail.shift();
       task.onStderrLine?.(line);
     });
+  confine(command, task);
+  return command;
 }
 
-async function finished(started: Promise<ChildProcess>, stopReason: () => unknown): Promise<number> {
+/** fluent-ffmpeg starts the sandbox in place of ffmpeg, with ffmpeg and its arguments as the sandbox's last. */
+function confine(command: FfmpegCommand, { decoder, inputPath, timeoutMs }: FfmpegTask): void {
+  const { path: program, libraries: readable, sandbox, maxMemoryBytes: memoryBytes } = decoder;
+  const limits = { memoryBytes, reservedBytes: FFMPEG_RESERVED_BYTES, cpuSeconds: timeoutMs / 1000 };
+  const launch = sandbox.launch({ program, args: [], readable, inputPath, limits });
+  command.setFfmpegPath(launch.command);
+  const inner = command as unknown as Inner;
+  const spawn = inner._spawnFfmpeg;
+  inner._spawnFfmpeg = function (args, options, onProcess, onEnd) {
+    spawn.call(this, [...launch.args, ...args], { ...options, ...spawnOptions(launch, "ignore") }, onProcess, onEnd);
+  };
+  // It would start ffmpeg twice to ask what it can do; our few options are the same for every file.
+  inner._checkCapabilities = (callback) => callback();
+  inner.availableEncoders = (callback) => callback(null, {});
+  command.on("start", () => handFilter(inner.ffmpegProc!, launch));
+}
+
+async function finished(
+  started: Promise<ChildProcess>,
+  said: Said,
+  { inputPath, timeoutMs }: FfmpegTask,
+  stopReason: () => unknown,
+): Promise<FfmpegExit> {
   const child = await started;
   const exited = child.exitCode === null && child.signalCode === null ? once(child, "exit") : undefined;
-  const said = child.stderr?.closed ? undefined : once(child.stderr!, "close");
+  // It stays open until the last process of the sandbox has ended.
+  const closed = child.stderr?.closed ? undefined : once(child.stderr!, "close");
   await exited;
-  await said;
+  await closed;
   if (stopReason()) throw stopReason();
-  if (child.signalCode) throw new UnscannableError("the decoder crashed on this file", `ffmpeg ended by ${child.signalCode}`);
-  return child.exitCode ?? 1;
+  const stderrTail = said.tail.join("\n");
+  const problem = child.exitCode === 0 ? undefined : setUpFailure(said.firstLine)?.replaceAll(inputPath, "the file");
+  if (problem) throw new TransientError(`the sandbox for ffmpeg could not be set up: ${problem}`);
+  const endedBy = signalOf(child, said.tail.findLast(Boolean));
+  if (endedBy === "SIGXCPU" || OUT_OF_TIME.test(stderrTail)) throw tookTooLong(timeoutMs);
+  if (endedBy) throw new UnscannableError("the decoder crashed on this file", `ffmpeg ended by ${endedBy}`);
+  return { exitCode: child.exitCode ?? 1, stderrTail };
 }

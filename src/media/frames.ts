@@ -1,7 +1,8 @@
+import { UnscannableError } from "../errors.js";
 import type { Frame, MediaFile, Probe } from "../model.js";
 import { readAnimatedWebp } from "./animated-webp.js";
 import { DEMUXERS } from "./containers.js";
-import type { Ffmpeg } from "./find-ffmpeg.js";
+import type { Decoder } from "./find-decoder.js";
 import { readStillImage } from "./still-image.js";
 import { readVideoFrames } from "./video-frames.js";
 
@@ -17,6 +18,8 @@ export interface ReadOptions {
   timeoutMs: number;
   maxPixels: number;
   maxFrames?: number;
+  /** Of what is read: a container may not know how long it lasts, or lie about it. */
+  maxDurationMs?: number;
   /** Told when the end of a file could not be decoded. */
   onWarning?: (text: string) => void;
 }
@@ -26,36 +29,41 @@ export interface ReadOptions {
  * side at most 256, shape kept. Frames are decoded as they are taken: memory does not grow with the video's length, and
  * leaving the loop early ends the decoder.
  *
- * @throws UnscannableError if not one picture could be decoded, or after `timeoutMs`; the signal's reason if aborted.
+ * @throws UnscannableError if not one picture could be decoded, on the first one after `maxDurationMs`, or after `timeoutMs`; the signal's
+ *   reason if aborted.
  */
 export async function* readFrames(
   file: MediaFile,
   probe: Probe,
-  ffmpeg: Ffmpeg,
+  decoder: Decoder,
   options: ReadOptions,
   signal: AbortSignal,
 ): AsyncGenerator<Frame> {
   signal.throwIfAborted();
   let count = 0;
-  for await (const frame of framesOf(file, probe, ffmpeg, options, signal)) {
+  for await (const frame of framesOf(file, probe, decoder, options, signal)) {
     signal.throwIfAborted();
+    if (options.maxDurationMs !== undefined && frame.atMs > options.maxDurationMs) throw goesOn(options.maxDurationMs);
     yield frame;
     if (++count === options.maxFrames) return;
   }
 }
 
+const goesOn = (maxDurationMs: number): UnscannableError =>
+  new UnscannableError(`the video goes on after the limit of ${Math.round(maxDurationMs / 6000) / 10} minutes`);
+
 function framesOf(
   file: MediaFile,
   probe: Probe,
-  ffmpeg: Ffmpeg,
+  decoder: Decoder,
   options: ReadOptions,
   signal: AbortSignal,
 ): AsyncIterable<Frame> {
   if (DEMUXERS.split(",").includes(probe.format) && !(probe.format === "gif" && probe.kind === "image")) {
-    return readVideoFrames(file.path, probe, ffmpeg, options, signal);
+    return readVideoFrames(file.path, probe, decoder, options, signal);
   }
-  if (probe.kind === "video") return readAnimatedWebp(file.path, options.sampling, options, signal);
-  return one(readStillImage(file.path, options));
+  if (probe.kind === "video") return readAnimatedWebp(file.path, decoder, options.sampling, options, signal);
+  return one(readStillImage(file.path, decoder, options, signal));
 }
 
 async function* one(frame: Promise<Frame>): AsyncGenerator<Frame> {

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { constants } from "node:fs";
-import { type FileHandle, open, realpath } from "node:fs/promises";
+import { type FileHandle, open, readlink, realpath } from "node:fs/promises";
 import { isAbsolute, relative, resolve } from "node:path";
-import { InvalidSubmissionError, UnscannableError } from "../errors.js";
+import { InvalidSubmissionError, TransientError, UnscannableError } from "../errors.js";
 import type { MediaFile } from "../model.js";
 
 /**
@@ -10,7 +10,7 @@ import type { MediaFile } from "../model.js";
  * really lies.
  *
  * @throws InvalidSubmissionError if it is not a regular file inside one of `mediaRoots`; UnscannableError if it is
- *   missing, cannot be opened or is larger than `maxBytes`.
+ *   missing, cannot be opened or is larger than `maxBytes`; TransientError if it, or a folder above it, changes meanwhile.
  */
 export async function openLocalFile(
   path: string,
@@ -20,10 +20,13 @@ export async function openLocalFile(
   const real = await realPathInside(path, options.mediaRoots);
   const file = await openForReading(real);
   try {
+    await refuseReplaced(file, real);
     const stat = await file.stat();
     if (!stat.isFile()) throw new InvalidSubmissionError("media.path", "is not a file: give the path of one image or video");
     if (stat.size > options.maxBytes) throw tooLarge(options.maxBytes);
-    const { sha256, bytes } = await digest(file, signal);
+    const { sha256, bytes } = await digest(file, options.maxBytes, signal);
+    const after = await file.stat();
+    if (after.size !== stat.size || after.mtimeMs !== stat.mtimeMs) throw new TransientError("the file is still being written");
     return { path: real, sha256, bytes, dispose: async () => {} };
   } finally {
     await file.close();
@@ -71,13 +74,29 @@ async function openForReading(path: string): Promise<FileHandle> {
   }
 }
 
-async function digest(file: FileHandle, signal: AbortSignal): Promise<{ sha256: string; bytes: number }> {
+/** A folder on the way may have become a link after its path was resolved: the system knows where what we opened lies. */
+async function refuseReplaced(file: FileHandle, real: string): Promise<void> {
+  const opened = await readlink(`/proc/self/fd/${file.fd}`).catch(() => real);
+  if (opened !== real) throw new TransientError("the file was replaced while it was opened");
+}
+
+/**
+ * SHA-256 (hexadecimal) and length of an open file.
+ *
+ * @throws UnscannableError if there are more than `maxBytes`, also when it grows while it is read.
+ */
+export async function digest(
+  file: FileHandle,
+  maxBytes: number,
+  signal: AbortSignal,
+): Promise<{ sha256: string; bytes: number }> {
   const hash = createHash("sha256");
   let bytes = 0;
   for await (const chunk of file.createReadStream({ autoClose: false, start: 0, highWaterMark: 1 << 20 })) {
     signal.throwIfAborted();
     hash.update(chunk as Buffer);
     bytes += (chunk as Buffer).length;
+    if (bytes > maxBytes) throw tooLarge(maxBytes);
   }
   return { sha256: hash.digest("hex"), bytes };
 }

@@ -1,17 +1,25 @@
-import type { Metadata } from "sharp";
 import { UnscannableError } from "../errors.js";
 import type { MediaFile, MediaKind, Probe } from "../model.js";
-import { demuxerOptions, sniff } from "./containers.js";
+import { type Container, demuxerOptions, sniff } from "./containers.js";
+import { isEncryptedMp4 } from "./encrypted-mp4.js";
 import { runFfmpeg } from "./ffmpeg.js";
-import type { Ffmpeg } from "./find-ffmpeg.js";
+import { refuseOtherCodecs } from "./ffmpeg-decoders.js";
+import type { Decoder } from "./find-decoder.js";
 import { type FfmpegInput, parseFfmpegInput } from "./parse-ffmpeg-input.js";
-import { openImage } from "./still-image.js";
+import { type ImageMetadata, isDamage } from "./still-decoder.js";
+import { readImageMetadata } from "./still-image.js";
 
 export interface ProbeLimits {
   maxPixels: number;
   maxDurationMs: number;
   timeoutMs: number;
 }
+
+/** Real files take a fraction of a second; one that takes longer has been made to keep ffmpeg busy. */
+const LONGEST_PROBE_MS = 120_000;
+
+/** Of what ffmpeg says of a file. Real ones have some tens, and with a thousand chapters and tags four thousand. */
+const MOST_LINES = 20_000;
 
 /** Browsers show a frame of an animation for 100 ms when the file asks for 10 ms or less. */
 const SHORTEST_DELAY_MS = 11;
@@ -23,13 +31,13 @@ const UNSET_DELAY_MS = 100;
  *
  * @throws UnscannableError with a sentence for a person if it holds no picture, is damaged or is over a limit.
  */
-export async function probeMedia(file: MediaFile, ffmpeg: Ffmpeg, limits: ProbeLimits, signal: AbortSignal): Promise<Probe> {
+export async function probeMedia(file: MediaFile, decoder: Decoder, limits: ProbeLimits, signal: AbortSignal): Promise<Probe> {
   signal.throwIfAborted();
   const container = await sniff(file.path);
   const probe =
     container.reader === "sharp"
-      ? await probeImage(file.path, container.format, limits)
-      : await probeWithFfmpeg(file.path, container, ffmpeg, limits, signal);
+      ? await probeImage(file.path, container.format, decoder, limits, signal)
+      : await probeWithFfmpeg(file.path, container, decoder, limits, signal);
   if (probe.durationMs > limits.maxDurationMs) {
     const minutes = (ms: number) => Math.round(ms / 6000) / 10;
     throw new UnscannableError(
@@ -39,8 +47,14 @@ export async function probeMedia(file: MediaFile, ffmpeg: Ffmpeg, limits: ProbeL
   return probe;
 }
 
-async function probeImage(path: string, format: string, limits: ProbeLimits): Promise<Probe> {
-  const metadata = await imageMetadata(path, format);
+async function probeImage(
+  path: string,
+  format: string,
+  decoder: Decoder,
+  limits: ProbeLimits,
+  signal: AbortSignal,
+): Promise<Probe> {
+  const metadata = await imageMetadata(path, format, decoder, limits, signal);
   const { width, height } = metadata.autoOrient;
   refuseTooLarge(width, height, limits.maxPixels);
   const codec = metadata.compression ?? metadata.format;
@@ -52,17 +66,24 @@ async function probeImage(path: string, format: string, limits: ProbeLimits): Pr
   return { kind: "video", format, codec, width, height, durationMs, framesPerSecond: (pages * 1000) / durationMs };
 }
 
-async function imageMetadata(path: string, format: string): Promise<Metadata> {
+async function imageMetadata(
+  path: string,
+  format: string,
+  decoder: Decoder,
+  limits: ProbeLimits,
+  signal: AbortSignal,
+): Promise<ImageMetadata> {
   try {
-    return await openImage(path, { limitInputPixels: false }).metadata();
+    return await readImageMetadata(path, decoder, limits, signal);
   } catch (error) {
+    if (!isDamage(error)) throw error;
     const reason = format === "heic" ? "HEIC pictures cannot be read here: convert it to JPEG" : "the image is damaged";
-    throw new UnscannableError(reason, String(error));
+    throw new UnscannableError(reason, (error as UnscannableError).detail);
   }
 }
 
 /** How long each page of an animation is shown, as browsers show it. */
-export function pageDelaysMs(metadata: Pick<Metadata, "pages" | "delay">): number[] {
+export function pageDelaysMs(metadata: Pick<ImageMetadata, "pages" | "delay">): number[] {
   return Array.from({ length: metadata.pages ?? 1 }, (_, page) => {
     const delay = metadata.delay?.[page] ?? 0;
     return delay < SHORTEST_DELAY_MS ? UNSET_DELAY_MS : delay;
@@ -71,27 +92,31 @@ export function pageDelaysMs(metadata: Pick<Metadata, "pages" | "delay">): numbe
 
 async function probeWithFfmpeg(
   path: string,
-  container: { kind: MediaKind; demuxer?: string },
-  ffmpeg: Ffmpeg,
+  container: Extract<Container, { reader: "ffmpeg" }>,
+  decoder: Decoder,
   limits: ProbeLimits,
   signal: AbortSignal,
 ): Promise<Probe> {
+  if (container.demuxer === "mov" && (await isEncryptedMp4(path)))
+    throw new UnscannableError("the video is encrypted and cannot be read without its key");
   const lines: string[] = [];
   const run = runFfmpeg(
     {
-      ffmpegPath: ffmpeg.path,
+      decoder,
       inputPath: path,
       inputOptions: container.demuxer ? demuxerOptions(container.demuxer) : [],
       // Copies nothing: the description of the input, on stderr, is all that is wanted.
       outputOptions: ["-map", "0:v?", "-map", "0:a?", "-c", "copy", "-t", "0", "-f", "null"],
-      timeoutMs: limits.timeoutMs,
-      onStderrLine: (line) => lines.length < 2000 && lines.push(line.slice(0, 1000)),
+      timeoutMs: Math.min(limits.timeoutMs, LONGEST_PROBE_MS),
+      onStderrLine: (line) => lines.length < MOST_LINES && lines.push(line.slice(0, 1000)),
     },
     signal,
   );
   run.stdout.resume();
   const { stderrTail } = await run.done;
-  const input = parseFfmpegInput(lines);
+  if (lines.length === MOST_LINES)
+    throw new UnscannableError(`the file's description of itself is longer than ${MOST_LINES} lines`, stderrTail);
+  const input = parseFfmpegInput(lines, container.isSequence);
   if (!input) throw new UnscannableError("the file is not a known image or video, or is damaged at its start", stderrTail);
   return toProbe(input, container.kind, limits, stderrTail);
 }
@@ -102,11 +127,13 @@ function toProbe(input: FfmpegInput, kind: MediaKind, limits: ProbeLimits, stder
     const what = hasAudio ? "the file has sound but no picture" : "the file holds no picture that can be read: it may be damaged";
     throw new UnscannableError(what, stderrTail);
   }
+  refuseOtherCodecs(video.codec);
   if (video.width === 0) throw new UnscannableError("the size of the picture cannot be found: the video is damaged", stderrTail);
   refuseTooLarge(video.width, video.height, limits.maxPixels);
-  const { codec, width, height, framesPerSecond } = video;
-  const durationMs = kind === "image" ? 0 : input.durationMs;
-  return { kind, format, codec, width, height, durationMs, framesPerSecond: kind === "image" ? 0 : framesPerSecond };
+  const { codec, width, height } = video;
+  const { durationMs, framesPerSecond } = kind === "image" ? { durationMs: 0, framesPerSecond: 0 } : { ...input, ...video };
+  const stream = video.isFirst ? {} : { stream: video.stream };
+  return { kind, format, codec, width, height, durationMs, framesPerSecond, ...stream };
 }
 
 function refuseTooLarge(width: number, height: number, maxPixels: number): void {

@@ -1,15 +1,14 @@
-import { Agent, type Dispatcher, request } from "undici";
-import { lookupPublic, refusePrivateHost } from "./allowed-address.js";
+import type { Agent } from "undici";
+import type { Reach } from "./allowed-address.js";
+import { isHtml } from "./download-errors.js";
+import { createAgent, follow, unfetchable } from "./download-request.js";
 
-export interface StillThereOptions {
-  allowPrivateAddresses: boolean;
+export interface StillThereOptions extends Reach {
   /** For both questions, redirects included. Default 15 s. */
   timeoutMs?: number;
 }
 
 const TIMEOUT_MS = 15_000;
-const MAX_REDIRECTS = 5;
-const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
 /** What servers answer for media that is not (or no longer) shown to the public; 451 is "for legal reasons" (RFC 7725). */
 const GONE = new Set([403, 404, 410, 451]);
@@ -28,9 +27,7 @@ export async function stillThere(
 ): Promise<Meaning> {
   signal.throwIfAborted();
   const timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
-  const agent = new Agent({
-    connect: { timeout: timeoutMs, ...(options.allowPrivateAddresses ? {} : { lookup: lookupPublic }) },
-  });
+  const agent = createAgent(options, timeoutMs, timeoutMs);
   const meaning = async (method: "HEAD" | "GET", withinMs: number): Promise<Meaning> => {
     const limit = AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(withinMs))]);
     return ask(url, method, agent, options, limit).then(
@@ -57,36 +54,18 @@ interface Answer {
 }
 
 async function ask(
-  first: string,
+  address: string,
   method: "HEAD" | "GET",
   agent: Agent,
   options: StillThereOptions,
   signal: AbortSignal,
 ): Promise<Answer> {
-  let url = allowed(first, options);
-  for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
-    const headers = { accept: "*/*", "accept-encoding": "identity", "user-agent": "reupload" };
-    const response = await request(url, { method, dispatcher: agent, signal, headers });
-    response.body.on("error", () => {}).destroy();
-    const to = response.headers.location;
-    if (!REDIRECTS.has(response.statusCode) || typeof to !== "string") return answerOf(response);
-    url = allowed(new URL(to, url).href, options);
-  }
-  throw new Error("too many redirects");
+  const first = new URL(address);
+  if (unfetchable(first) !== undefined) throw new Error("not an address to fetch");
+  const { response } = await follow(first, { method }, agent, options, signal);
+  response.body.destroy();
+  return { status: response.statusCode, isPage: isHtml(response.headers["content-type"]) };
 }
-
-/** @throws Error when the address must not be fetched. */
-function allowed(text: string, options: StillThereOptions): URL {
-  const url = new URL(text);
-  if (!["http:", "https:"].includes(url.protocol) || url.username || url.password) throw new Error("not an address to fetch");
-  if (!options.allowPrivateAddresses) refusePrivateHost(url.hostname);
-  return url;
-}
-
-const answerOf = ({ statusCode, headers }: Dispatcher.ResponseData): Answer => ({
-  status: statusCode,
-  isPage: /^\s*(text\/html|application\/xhtml)/i.test(String(headers["content-type"] ?? "")),
-});
 
 function meaningOf({ status, isPage }: Answer, what: "media" | "page"): Meaning {
   if (GONE.has(status)) return "gone";

@@ -6,32 +6,38 @@ export interface Timeline {
   close(): void;
 }
 
-// Only lines that begin with ffmpeg's own "[": text from inside the file is printed indented.
+/** From one picture to the next. No video leaps further: the time stamps are damaged, or made to spread it over years. */
+const LONGEST_LEAP_MS = 3_600_000;
+
+/** What ffmpeg says once it has described the input, and before the first picture. Texts of the file are in the description only. */
+const DESCRIBED = "Stream mapping:";
+
 const SHOWINFO = /^\[.*\bn: *\d+ +pts: *\S+ +pts_time: *(\S+)/;
 
 /**
  * Pairs pictures (on stdout) with the times that the filter `showinfo` prints for them (on stderr), in order: it prints
- * before the picture leaves, so the time is there or on its way. Times never go back; where the time stamps do, or are
- * missing, they go on by one frame.
+ * before the picture leaves, so the time is there or on its way. Times never go back, nor on by more than an hour; where the time stamps
+ * do, or are missing, they go on by one frame.
  */
 export function createTimeline(framesPerSecond: number): Timeline {
   const stepMs = framesPerSecond > 0 ? 1000 / framesPerSecond : 40;
   const times: number[] = [];
   let wake = () => {};
   let closed = false;
-  let offsetMs: number | undefined;
+  let lastPtsMs: number | undefined;
   let lastMs = -stepMs;
 
   const place = (ptsMs: number): number => {
-    if (!Number.isFinite(ptsMs)) ptsMs = lastMs + stepMs + (offsetMs ?? 0);
-    offsetMs ??= ptsMs;
-    if (ptsMs - offsetMs < lastMs) offsetMs = ptsMs - lastMs - stepMs;
-    lastMs = ptsMs - offsetMs;
+    const leapMs = lastPtsMs === undefined ? stepMs : ptsMs - lastPtsMs;
+    const isPlausible = leapMs >= 0 && leapMs <= Math.max(LONGEST_LEAP_MS, 2 * stepMs);
+    lastMs += isPlausible ? leapMs : stepMs;
+    lastPtsMs = Number.isFinite(ptsMs) ? ptsMs : (lastPtsMs ?? 0) + stepMs;
     return Math.round(lastMs);
   };
 
   return {
     onStderrLine(line) {
+      if (line === DESCRIBED) times.length = 0;
       const found = SHOWINFO.exec(line);
       if (!found) return;
       times.push(Number(found[1]) * 1000);

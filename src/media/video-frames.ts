@@ -2,7 +2,8 @@ import { UnscannableError } from "../errors.js";
 import type { Frame, Probe } from "../model.js";
 import { demuxerOptions } from "./containers.js";
 import { type FfmpegRun, runFfmpeg } from "./ffmpeg.js";
-import { type Ffmpeg, majorVersion } from "./find-ffmpeg.js";
+import type { Decoder } from "./find-decoder.js";
+import { majorVersion } from "./find-ffmpeg.js";
 import type { ReadOptions, Sampling } from "./frames.js";
 import { frameSize, toLuma } from "./luma.js";
 import { createTimeline } from "./timeline.js";
@@ -13,11 +14,14 @@ const WITH_ALPHA = new Set(["gif", "apng", "png", "qtrle", "bmp", "jpegxl"]);
 /** Animations store their first picture whole and then only what changes: they have no keyframes to speak of. */
 const WITHOUT_KEYFRAMES = new Set(["gif", "apng"]);
 
+/** One picture of 50 megapixels takes seconds. Some damaged JPEG XL keeps ffmpeg 7.0 busy for ever. */
+const LONGEST_IMAGE_MS = 120_000;
+
 /** Frames of a video, or of an image that only ffmpeg reads. See `readFrames`. */
 export async function* readVideoFrames(
   path: string,
   probe: Probe,
-  ffmpeg: Ffmpeg,
+  decoder: Decoder,
   given: ReadOptions,
   signal: AbortSignal,
 ): AsyncGenerator<Frame> {
@@ -25,14 +29,18 @@ export async function* readVideoFrames(
   const size = frameSize(probe.width, probe.height);
   const channels = WITH_ALPHA.has(probe.codec) ? 4 : 1;
   const timeline = createTimeline(probe.framesPerSecond);
+  let damage: string | undefined;
   const run = runFfmpeg(
     {
-      ffmpegPath: ffmpeg.path,
+      decoder,
       inputPath: path,
       inputOptions: inputOptions(probe, options),
-      outputOptions: outputOptions(size, channels, ffmpeg, options),
-      timeoutMs: options.timeoutMs,
-      onStderrLine: timeline.onStderrLine,
+      outputOptions: outputOptions(probe.stream, size, channels, decoder, options),
+      timeoutMs: probe.kind === "image" ? Math.min(options.timeoutMs, LONGEST_IMAGE_MS) : options.timeoutMs,
+      onStderrLine: (line) => {
+        timeline.onStderrLine(line);
+        if (DAMAGE.test(line)) damage ??= line;
+      },
     },
     signal,
   );
@@ -44,7 +52,7 @@ export async function* readVideoFrames(
       yield { atMs, ...size, luma: channels === 1 ? pixels : toLuma(pixels, channels) };
       count++;
     }
-    await finish(run, count, options);
+    await finish(run, count, () => damage, options);
   } finally {
     await run.stop();
     await ended;
@@ -69,17 +77,18 @@ function inputOptions(probe: Probe, { sampling, maxPixels }: ReadOptions): strin
 }
 
 function outputOptions(
+  stream: number | undefined,
   size: { width: number; height: number },
   channels: number,
-  ffmpeg: Ffmpeg,
+  decoder: Decoder,
   { sampling, maxFrames }: ReadOptions,
 ): string[] {
   // One picture out for each that the filters let pass, or pictures and times would not pair. Versions differ in the name.
-  const major = majorVersion(ffmpeg.version) ?? 0;
+  const major = majorVersion(decoder.version) ?? 0;
   const passAll = major >= 6 ? ["-fps_mode", "passthrough"] : ["-vsync", "0"];
   const scale = `scale=${size.width}:${size.height}:flags=area,format=${channels === 1 ? "gray" : "rgba"}`;
   return [
-    ...["-map", "0:V:0", "-an", "-sn", "-dn", "-nostats"],
+    ...["-map", stream === undefined ? "0:V:0" : `0:${stream}`, "-an", "-sn", "-dn", "-nostats"],
     ...["-filter:v", `${selection(sampling)}${scale},showinfo`],
     ...passAll,
     ...(maxFrames ? ["-frames:v", String(maxFrames)] : []),
@@ -124,8 +133,9 @@ async function* pictures(run: FfmpegRun, bytes: number): AsyncGenerator<Uint8Arr
 /** ffmpeg also ends well on a file that was cut off, and only says so. */
 const DAMAGE = /File ended prematurely|partial file|error while decoding|Error submitting packet|corrupt/i;
 
-async function finish(run: FfmpegRun, count: number, options: ReadOptions): Promise<void> {
+async function finish(run: FfmpegRun, count: number, damage: () => string | undefined, options: ReadOptions): Promise<void> {
   const { exitCode, stderrTail } = await run.done;
   if (count === 0) throw new UnscannableError("not one picture could be decoded", stderrTail);
-  if (exitCode !== 0 || DAMAGE.test(stderrTail)) options.onWarning?.(`the file could be decoded only in part: ${stderrTail}`);
+  if (exitCode === 0 && damage() === undefined) return;
+  options.onWarning?.(`the file could be decoded only in part: ${damage() ?? stderrTail}`);
 }

@@ -2,12 +2,12 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { type FfmpegTask, runFfmpeg } from "../../src/media/ffmpeg.js";
-import { dir, ffmpeg, ffmpegsReading, make, video } from "./support.js";
+import { decoder, dir, ffmpegsReading, make, video } from "./support.js";
 
 const never = new AbortController().signal;
 
 const task = (inputPath: string, given: Partial<FfmpegTask> = {}): FfmpegTask => ({
-  ...{ ffmpegPath: ffmpeg.path, inputPath, inputOptions: [], outputOptions: ["-f", "rawvideo"], timeoutMs: 20_000 },
+  ...{ decoder, inputPath, inputOptions: [], outputOptions: ["-f", "rawvideo"], timeoutMs: 20_000 },
   ...given,
 });
 
@@ -29,7 +29,11 @@ test("a name is one file, never a pattern of files", async () => {
   make("-i", video("friday.mp4"), "-frames:v", "1", "still-001.png");
   const run = runFfmpeg(task(join(dir, "still-%03d.png")), never);
   run.stdout.resume();
-  expect((await run.done).stderrTail).toMatch(/whitelist|No such file/);
+  const said = await run.done.then(
+    ({ stderrTail }) => stderrTail,
+    (error: Error) => error.message,
+  );
+  expect(said).toMatch(/whitelist|No such file/);
 });
 
 test("an abort before the start ends it too", async () => {
@@ -44,7 +48,7 @@ test("a reader that does not read holds ffmpeg up instead of filling memory, and
   const run = runFfmpeg(task(path), never);
   await new Promise((resolve) => run.stdout.once("readable", resolve));
   expect(run.stdout.readableLength).toBeLessThan(1_000_000);
-  expect(ffmpegsReading(path)).toHaveLength(1);
+  expect(ffmpegsReading(path)).not.toEqual([]);
   await run.stop();
   await run.stop();
   expect(ffmpegsReading(path)).toEqual([]);

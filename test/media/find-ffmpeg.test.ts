@@ -3,15 +3,15 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { UsageError } from "../../src/errors.js";
 import { findFfmpeg, majorVersion } from "../../src/media/find-ffmpeg.js";
-import { dir, ffmpeg } from "./support.js";
+import { decoder, dir } from "./support.js";
 
 test("finds an ffmpeg that runs and says where it came from", () => {
-  expect(ffmpeg.version).toBeTruthy();
-  expect(["FFMPEG_PATH", "system", "bundled 7.0", "bundled 2018"]).toContain(ffmpeg.source);
+  expect(decoder.version).toBeTruthy();
+  expect(["FFMPEG_PATH", "system", "bundled 7.0", "bundled 2018"]).toContain(decoder.source);
 });
 
 test("FFMPEG_PATH goes before everything else", async () => {
-  expect(await findFfmpeg({ ffmpegPath: ffmpeg.path })).toMatchObject({ path: ffmpeg.path, source: "FFMPEG_PATH" });
+  expect(await findFfmpeg({ ffmpegPath: decoder.path })).toMatchObject({ path: decoder.path, source: "FFMPEG_PATH" });
 });
 
 test("a FFMPEG_PATH that is not ffmpeg is refused by name", async () => {

@@ -5,14 +5,14 @@ import { expect, test } from "vitest";
 import { UnscannableError } from "../../src/errors.js";
 import { type ReadOptions, readFrames } from "../../src/media/frames.js";
 import { probeMedia } from "../../src/media/probe.js";
-import { collect, dir, ffmpeg, ffmpegsReading, image, LIMITS, make, mean, meanDifference, mediaFile, video } from "./support.js";
+import { collect, decoder, dir, ffmpegsReading, image, LIMITS, make, mean, meanDifference, mediaFile, video } from "./support.js";
 
 const never = new AbortController().signal;
 const ONE_A_SECOND: ReadOptions = { sampling: { mode: "every", framesPerSecond: 1 }, timeoutMs: 30_000, maxPixels: 50_000_000 };
 
 async function open(path: string, options: Partial<ReadOptions> = {}, signal = never) {
-  const probe = await probeMedia(mediaFile(path), ffmpeg, LIMITS, never);
-  return readFrames(mediaFile(path), probe, ffmpeg, { ...ONE_A_SECOND, ...options }, signal);
+  const probe = await probeMedia(mediaFile(path), decoder, LIMITS, never);
+  return readFrames(mediaFile(path), probe, decoder, { ...ONE_A_SECOND, ...options }, signal);
 }
 const read = async (path: string, options: Partial<ReadOptions> = {}) => collect(await open(path, options));
 const times = (frames: { atMs: number }[]) => frames.map((frame) => frame.atMs);
@@ -123,7 +123,7 @@ test("leaving the loop early leaves no ffmpeg behind", async () => {
   const path = join(dir, "left.mp4");
   copyFileSync(video("doorknob-hd-no-bar.mp4"), path);
   for await (const _ of await open(path, { sampling: { mode: "every", framesPerSecond: 30 } })) {
-    expect(ffmpegsReading(path)).toHaveLength(1);
+    expect(ffmpegsReading(path)).not.toEqual([]);
     break;
   }
   expect(ffmpegsReading(path)).toEqual([]);

@@ -4,10 +4,10 @@ import sharp from "sharp";
 import { expect, test } from "vitest";
 import { UnscannableError } from "../../src/errors.js";
 import { probeMedia } from "../../src/media/probe.js";
-import { dir, ffmpeg, image, LIMITS, make, mediaFile, video } from "./support.js";
+import { decoder, dir, image, LIMITS, make, mediaFile, video } from "./support.js";
 
 const never = new AbortController().signal;
-const probe = (path: string, limits = LIMITS) => probeMedia(mediaFile(path), ffmpeg, limits, never);
+const probe = (path: string, limits = LIMITS) => probeMedia(mediaFile(path), decoder, limits, never);
 
 function write(name: string, content: string | Buffer): string {
   const path = join(dir, name);

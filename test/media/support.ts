@@ -2,11 +2,13 @@ import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { findFfmpeg } from "../../src/media/find-ffmpeg.js";
+import { loadConfig } from "../../src/config.js";
+import { findDecoder } from "../../src/media/find-decoder.js";
 import type { Frame, MediaFile } from "../../src/model.js";
 import { temporaryDir } from "../support/temporary-dir.js";
 
-export const ffmpeg = await findFfmpeg({});
+/** The strongest sandbox that works here, as in production. */
+export const decoder = await findDecoder(loadConfig({}));
 export const LIMITS = { maxPixels: 50_000_000, maxDurationMs: 3_600_000, timeoutMs: 30_000 };
 export const dir = temporaryDir().path;
 
@@ -18,7 +20,7 @@ export const mediaFile = (path: string): MediaFile => ({ path, sha256: "", bytes
 /** Makes an altered file in the test's folder: arguments as for ffmpeg, the last being the new file's name. */
 export function make(...args: string[]): string {
   const path = join(dir, args.at(-1)!);
-  execFileSync(ffmpeg.path, ["-v", "error", "-nostdin", "-y", ...args.slice(0, -1), path], {
+  execFileSync(decoder.path, ["-v", "error", "-nostdin", "-y", ...args.slice(0, -1), path], {
     timeout: 30_000,
     killSignal: "SIGKILL",
   });
@@ -35,12 +37,12 @@ export const mean = (luma: Uint8Array) => luma.reduce((sum, value) => sum + valu
 
 export const meanDifference = (a: Uint8Array, b: Uint8Array) => mean(a.map((value, i) => Math.abs(value - b[i])));
 
-/** Process ids of the ffmpegs that have this file open as an argument. */
+/** Process ids of ffmpegs, with those of their sandboxes, that were started on this file. */
 export function ffmpegsReading(path: string): string[] {
   return readdirSync("/proc").filter((pid) => {
     if (!/^\d+$/.test(pid)) return false;
     try {
-      return readFileSync(`/proc/${pid}/cmdline`, "latin1").includes(`file:${path}`);
+      return readFileSync(`/proc/${pid}/cmdline`, "latin1").includes(path);
     } catch {
       return false;
     }

@@ -1,8 +1,9 @@
+import { loadConfig } from "../../config.js";
 import { UnscannableError } from "../../errors.js";
 import { hitsAgainst } from "../../fingerprint/hits-against.js";
 import { keptPatchSets } from "../../fingerprint/kept.js";
 import { byMoment, knownPatches, searchPatches } from "../../fingerprint/patch-hits.js";
-import { findFfmpeg } from "../../media/find-ffmpeg.js";
+import { findDecoder } from "../../media/find-decoder.js";
 import { readFrames } from "../../media/frames.js";
 import { probeMedia } from "../../media/probe.js";
 import type { Frame, KnownMaterial, KnownPatch, MediaKind, Query, Reading, ReferenceSummary } from "../../model.js";
@@ -24,20 +25,20 @@ const LIMITS = { maxPixels: 100_000_000, maxDurationMs: 24 * 3_600_000, timeoutM
  * hits that the product's exact lookup gives (a test holds the two together), without a database.
  */
 export async function ourDetector(): Promise<Detector> {
-  const ffmpeg = await findFfmpeg({});
+  const decoder = await findDecoder(loadConfig());
   const references: Registered[] = [];
   const never = new AbortController().signal;
   const readFile = (path: string, thrifty: boolean) =>
     readFingerprints(
       {
         fetch: async () => ({ path, sha256: "", bytes: 0, dispose: async () => {} }),
-        probe: (file) => probeMedia(file, ffmpeg, LIMITS, never),
-        frames: (file, probe, sampling) => readFrames(file, probe, ffmpeg, { ...LIMITS, sampling }, never),
+        probe: (file) => probeMedia(file, decoder, LIMITS, never),
+        frames: (file, probe, sampling) => readFrames(file, probe, decoder, { ...LIMITS, sampling }, never),
       },
       { path },
       { thrifty },
     );
-  const readGiven = (frames: Frame[], kind: MediaKind) => {
+  const readGiven = (frames: Frame[], kind: MediaKind, thrifty: boolean) => {
     const probe = {
       kind,
       format: "",
@@ -51,7 +52,7 @@ export async function ourDetector(): Promise<Detector> {
     return readFingerprints(
       { fetch: async () => file, probe: async () => probe, frames: () => asyncFrames(frames) },
       { path: "" },
-      { thrifty: false },
+      { thrifty },
     );
   };
   const add = (caseId: string, reading: Reading): number => {
@@ -78,8 +79,8 @@ export async function ourDetector(): Promise<Detector> {
       return { fingerprints: bytes / 64 };
     },
     check: async (path) => verdictOn(() => readFile(path, true), references),
-    registerFrames: async (caseId, frames, kind) => void add(caseId, await readGiven(frames, kind)),
-    checkFrames: async (frames, kind) => verdictOn(() => readGiven(frames, kind), references),
+    registerFrames: async (caseId, frames, kind) => void add(caseId, await readGiven(frames, kind, false)),
+    checkFrames: async (frames, kind) => verdictOn(() => readGiven(frames, kind, true), references),
   };
 }
 

@@ -1,8 +1,7 @@
-import sharp from "sharp";
 import type { Config } from "../../config.js";
 import { UnscannableError } from "../../errors.js";
-import { fetchMedia } from "../../media/fetch-media.js";
-import { findFfmpeg } from "../../media/find-ffmpeg.js";
+import { fetchMedia, fetchOptionsOf } from "../../media/fetch-media.js";
+import { findDecoder } from "../../media/find-decoder.js";
 import { readFrames } from "../../media/frames.js";
 import { probeMedia } from "../../media/probe.js";
 import type { Frame } from "../../model.js";
@@ -19,24 +18,15 @@ const MOST_MS = 60_000;
 /** Fetches media under the same rules as a scan and makes of it a coarse strip without colour: a PNG. Nothing is kept. */
 export async function stripOf(config: Config, url: string): Promise<Buffer> {
   const signal = AbortSignal.timeout(Math.min(MOST_MS, config.fetchTimeoutMs));
-  const file = await fetchMedia(
-    { url },
-    {
-      mediaRoots: config.mediaRoots,
-      tmpDir: config.mediaTmpDir,
-      maxBytes: config.mediaMaxBytes,
-      timeoutMs: Math.min(MOST_MS, config.fetchTimeoutMs),
-      allowPrivateAddresses: config.mediaAllowPrivateAddresses,
-    },
-    signal,
-  );
+  const fetching = { ...(await fetchOptionsOf(config)), timeoutMs: Math.min(MOST_MS, config.fetchTimeoutMs) };
+  const file = await fetchMedia({ url }, fetching, signal);
   try {
-    const ffmpeg = await findFfmpeg(config);
+    const decoder = await findDecoder(config);
     const limits = { maxPixels: config.mediaMaxPixels, maxDurationMs: config.mediaMaxDurationMs, timeoutMs: MOST_MS };
-    const probe = await probeMedia(file, ffmpeg, limits, signal);
+    const probe = await probeMedia(file, decoder, limits, signal);
     const frames: Frame[] = [];
     const options = { ...limits, sampling: { mode: "keyframes" as const }, maxFrames: MOST_FRAMES };
-    for await (const frame of readFrames(file, probe, ffmpeg, options, signal)) frames.push(frame);
+    for await (const frame of readFrames(file, probe, decoder, options, signal)) frames.push(frame);
     if (frames.length === 0) throw new UnscannableError("not one picture could be decoded");
     return drawn(evenly(frames, TILES));
   } finally {
@@ -50,7 +40,14 @@ export function evenly<T>(items: T[], count: number): T[] {
   return Array.from({ length: count }, (_, i) => items[Math.floor((i * items.length) / count)]);
 }
 
+/**
+ * Draws, from pictures that the decoder has handed out; no file of others comes near it in this process. Loaded when first needed: it takes
+ * 100 ms of processor time, which every start of the service or of a command would pay.
+ */
+const loadSharp = async () => (await import("sharp")).default;
+
 async function drawn(frames: Frame[]): Promise<Buffer> {
+  const sharp = await loadSharp();
   const tiles = await Promise.all(frames.map(tileOf));
   const strip = sharp({
     create: { width: DRAWN_PIXELS * tiles.length, height: DRAWN_PIXELS, channels: 3, background: "#808080" },
@@ -63,6 +60,7 @@ async function drawn(frames: Frame[]): Promise<Buffer> {
 
 /** First made small, which is what loses the detail; then blurred, so that no edges of large pixels are left; then enlarged. */
 async function tileOf({ luma, width, height }: Frame): Promise<Buffer> {
+  const sharp = await loadSharp();
   const raw = { raw: { width, height, channels: 1 as const } };
   const small = await sharp(luma, raw)
     .resize(TILE_PIXELS, TILE_PIXELS, { fit: "contain", background: "#808080" })
