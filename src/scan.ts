@@ -1,5 +1,6 @@
 import { UnscannableError } from "./errors.js";
 import type { Found, MediaSource, Outcome, Reading, Submission, Verdict } from "./model.js";
+import { plainly, type RunStage } from "./read-fingerprints.js";
 import { decide, unscannable } from "./verdict/decide.js";
 import type { Policy } from "./verdict/policy.js";
 
@@ -13,6 +14,8 @@ export interface ScanSteps<Tx> {
   lookupIfChanged(tx: Tx, reading: Reading, seenSeq: string): Promise<Found | undefined>;
   record(submission: Submission, settle: (tx: Tx) => Promise<{ reading?: Reading; verdict: Verdict }>): Promise<Outcome>;
   policy: Policy;
+  /** Runs each stage, for whoever traces. */
+  stage?: RunStage;
 }
 
 /** What happened, for the log and the metrics. */
@@ -41,32 +44,37 @@ export async function scan<Tx>(steps: ScanSteps<Tx>, submission: Submission, sig
 
   const { found, verdict, timingsMs } = await judge(steps, reading);
   const recordFromMs = performance.now();
-  const outcome = await steps.record(submission, async (tx) => {
+  const { stage = plainly } = steps;
+  const settle = async (tx: Tx) => {
     const newer = await steps.lookupIfChanged(tx, reading, found.seenSeq);
     return { reading, verdict: newer ? decide(reading, newer, steps.policy) : verdict };
-  });
+  };
+  const outcome = await stage("record", () => steps.record(submission, settle));
   return { outcome, reading, timingsMs: { ...timingsMs, record: performance.now() - recordFromMs } };
 }
 
 /** The middle of the story, which a dry run shares: look the pictures up and decide, with the time each took. Records nothing. */
 export async function judge<Tx>(
-  steps: Pick<ScanSteps<Tx>, "lookup" | "policy">,
+  steps: Pick<ScanSteps<Tx>, "lookup" | "policy" | "stage">,
   reading: Reading,
 ): Promise<{ found: Found; verdict: Verdict; timingsMs: { lookup: number; align: number } }> {
   const lookupFromMs = performance.now();
-  const found = await steps.lookup(reading);
+  const { stage = plainly } = steps;
+  const found = await stage("lookup", () => steps.lookup(reading));
   const alignFromMs = performance.now();
-  const verdict = decide(reading, found, steps.policy);
+  const verdict = stage("align", () => decide(reading, found, steps.policy));
   return { found, verdict, timingsMs: { lookup: alignFromMs - lookupFromMs, align: performance.now() - alignFromMs } };
 }
 
 /** Records that a person must look, because the program cannot. */
 export async function recordUnscannable<Tx>(
-  steps: Pick<ScanSteps<Tx>, "record" | "policy">,
+  steps: Pick<ScanSteps<Tx>, "record" | "policy" | "stage">,
   submission: Submission,
   failure: UnscannableError,
 ): Promise<Scanned> {
-  const outcome = await steps.record(submission, async () => ({ verdict: unscannable(failure.reason, steps.policy) }));
+  const { stage = plainly } = steps;
+  const verdict = unscannable(failure.reason, steps.policy);
+  const outcome = await stage("record", () => steps.record(submission, async () => ({ verdict })));
   return { outcome, failure };
 }
 

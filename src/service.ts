@@ -1,27 +1,33 @@
-import { constants } from "node:fs";
-import { access } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { App } from "./app.js";
-import { eraseFromQueues } from "./casework/erase/queues.js";
+import { finishErasure } from "./casework/erase/finish.js";
 import { settleLessons } from "./casework/learn.js";
 import { retireExpired } from "./casework/retention.js";
 import { recheckTakedowns } from "./casework/takedown-rechecks.js";
-import { startTakedownResults, TAKEDOWN_RESULTS } from "./casework/takedown-results.js";
+import { startTakedownResults } from "./casework/takedown-results.js";
 import { sweepTakedowns } from "./casework/takedown-sweep.js";
 import type { Config, Role } from "./config.js";
 import { type DigestOptions, runDigest } from "./delivery/digest.js";
+import { checkQueues } from "./delivery/queue-loss.js";
 import { runRelay } from "./delivery/relay.js";
 import { runWebhooks } from "./delivery/webhooks.js";
 import { listsToLookBack, lookBackForList } from "./exchange/look-back-list.js";
 import { packSome, postYoung } from "./hash-index/pack.js";
-import { createIntakeClient, SUBMISSIONS } from "./intake/client.js";
+import { createIntakeClient } from "./intake/client.js";
 import { parkJob } from "./intake/park.js";
+import { forgetReceived } from "./intake/received.js";
+import { enqueueWaiting, missInQueue } from "./intake/reconcile.js";
 import { startIntake } from "./intake/worker.js";
-import { findFfmpeg } from "./media/find-ffmpeg.js";
+import { reachOf } from "./media/allowed-address.js";
+import { removeLeftOvers } from "./media/download-left-overs.js";
+import { fetchOptionsOf } from "./media/fetch-media.js";
+import { findDecoder } from "./media/find-decoder.js";
 import { stillThere } from "./media/still-there.js";
+import { checksOf, metricSources } from "./metric-sources.js";
 import type { Outcome, Submission } from "./model.js";
 import type { Log } from "./platform/log.js";
 import { createMetrics, type Metrics } from "./platform/metrics.js";
+import { inSpan } from "./platform/tracing.js";
 import { register } from "./register.js";
 import { judge, recordUnscannable, type Scanned, scan } from "./scan.js";
 import type { Parts } from "./web/parts.js";
@@ -31,6 +37,13 @@ import { webhookGuard } from "./web/webhook-guard.js";
 
 /** How often the relay's process looks for what a crash interrupted, what is late, and what has outlived its retention. */
 const HOUSEKEEPING_MS = 60_000;
+
+/** How often the relay's process makes sure that the queues have lost nothing, and looks for jobs that they should have. */
+const QUEUE_CHECK_MS = 5_000;
+const JOB_CHECK_MS = 30_000;
+
+/** How often it queues what was accepted and is in no queue. */
+const ENQUEUE_MS = 2_000;
 
 /** Until their postings are written, new fingerprints are compared one by one. */
 const POSTING_MS = 3_000;
@@ -48,18 +61,20 @@ export interface Service {
  * @throws UsageError when the web role's port is taken.
  */
 export async function startService(app: App, roles: Role[]): Promise<Service> {
+  if (roles.includes("worker")) await beforeScanning(app);
   const draining = new AbortController();
   // The relay stops last: what the workers record while they drain is still delivered.
   const drained = new AbortController();
   const killing = new AbortController();
-  const metrics = createMetrics(metricSources(app));
+  const isDraining = () => draining.signal.aborted;
+  const metrics = createMetrics(metricSources(app, isDraining), roles);
   const web = roles.includes("web")
     ? await startWeb({
         config: app.config,
         log: app.log,
         metrics,
         checks: checksOf(app),
-        isDraining: () => draining.signal.aborted,
+        isDraining,
         surfaces: (server, readiness) => addSurfaces(server, { ...partsOf(app), readiness }),
       })
     : undefined;
@@ -68,7 +83,7 @@ export async function startService(app: App, roles: Role[]): Promise<Service> {
   const worker = roles.includes("worker")
     ? startIntake(app.queues, intakeSteps(app, metrics), app.config, app.log, killing.signal)
     : undefined;
-  const relay = roles.includes("relay") ? runRelayRole(app, draining.signal, drained.signal) : undefined;
+  const relay = roles.includes("relay") ? runRelayRole(app, metrics, draining.signal, drained.signal) : undefined;
   app.log.info(
     { roles, queues: app.queues.backend, embedded: app.database.embedded, listening: web?.address.replace("http://", "") },
     "ready",
@@ -88,7 +103,17 @@ export async function startService(app: App, roles: Role[]): Promise<Service> {
   };
 }
 
-async function runRelayRole(app: App, draining: AbortSignal, drained: AbortSignal): Promise<void> {
+/** What a worker needs is tried out before it takes work, and what a killed one left behind is removed. */
+async function beforeScanning({ config, log }: App): Promise<void> {
+  const { sandbox } = await findDecoder(config);
+  log.info({ sandbox: sandbox.kind, why: sandbox.why }, "media is decoded in a sandbox");
+  const { pageFetcher } = await fetchOptionsOf(config);
+  for (const warning of pageFetcher?.warnings ?? []) log.warn({ warning }, "page fetcher");
+  const removed = await removeLeftOvers(config.mediaTmpDir, config.fetchTimeoutMs * 2 + config.scanTimeoutMs);
+  if (removed > 0) log.info({ removed }, "temporary files of killed processes removed");
+}
+
+async function runRelayRole(app: App, metrics: Metrics, draining: AbortSignal, drained: AbortSignal): Promise<void> {
   const { config, log, queues } = app;
   const { pool, connectionString } = app.database;
   const results = startTakedownResults(queues, pool, log);
@@ -99,8 +124,23 @@ async function runRelayRole(app: App, draining: AbortSignal, drained: AbortSigna
     digest && runDigest(pool, digest, log, draining),
     every(HOUSEKEEPING_MS, "housekeeping", () => keepHouse(app, draining), log, draining),
     every(POSTING_MS, "posting", () => postYoung(pool), log, draining),
+    every(QUEUE_CHECK_MS, "the look for lost queues", () => mendLostQueues(app, metrics), log, draining),
+    every(JOB_CHECK_MS, "the look for lost jobs", () => mendLostJobs(app, metrics), log, draining),
+    every(ENQUEUE_MS, "queueing what was accepted", () => enqueueWaiting(pool, queues), log, draining),
   ]);
   await results.close();
+}
+
+async function mendLostQueues({ database: { pool }, queues, log }: App, metrics: Metrics): Promise<void> {
+  const loss = await checkQueues(pool, queues);
+  metrics.submissionsRequeued.inc(loss?.submissions ?? 0);
+  if (loss) log.warn(loss, "the queues have lost what they held; it is queued and delivered again");
+}
+
+async function mendLostJobs({ database: { pool }, queues, log }: App, metrics: Metrics): Promise<void> {
+  const missing = await missInQueue(pool, queues);
+  metrics.submissionsRequeued.inc(missing);
+  if (missing > 0) log.warn({ missing }, "jobs that the queue should have are not there; they are queued again");
 }
 
 function digestOptions(config: Config): DigestOptions | undefined {
@@ -115,7 +155,7 @@ export function partsOf(app: App): Parts {
   return {
     ...{ config, log, queues, settings, acts },
     pool: app.database.pool,
-    intake: createIntakeClient(queues),
+    intake: createIntakeClient(queues, app.database.pool),
     check: async (media, signal) => {
       const reading = await app.readReceived(media, "as a scan", signal);
       return { reading, ...(await judge(app.scanSteps, reading)) };
@@ -142,10 +182,16 @@ function intakeSteps(app: App, metrics: Metrics) {
     return outcome;
   };
   return {
-    scan: async (submission: Submission, signal: AbortSignal) => {
-      const startedAtMs = performance.now();
-      return finished(submission, await scan(app.scanSteps, submission, signal), startedAtMs);
-    },
+    scan: (submission: Submission, signal: AbortSignal) =>
+      inSpan("scan", async (note) => {
+        const startedAtMs = performance.now();
+        const scanned = await scan(app.scanSteps, submission, signal);
+        const { verdict, repeated } = scanned.outcome;
+        // Queued more than once: what was recorded the first time is the end of each.
+        if (repeated) await forgetReceived(app.database.pool, submission.id);
+        note({ verdict, repeated, kind: scanned.reading?.kind, frames: scanned.reading?.framesRead });
+        return finished(submission, scanned, startedAtMs);
+      }),
     giveUp: async (submission: Submission, failure: Parameters<typeof recordUnscannable>[2]) =>
       finished(submission, await recordUnscannable(app.scanSteps, submission, failure), performance.now()),
     park: async (job: Parameters<typeof parkJob>[1]) => {
@@ -170,36 +216,10 @@ function count(metrics: Metrics, { outcome, reading, timingsMs }: Scanned, elaps
     metrics.stageSeconds.observe({ stage }, ms / 1000);
 }
 
-const QUEUE_NAMES = [SUBMISSIONS, "alerts", "takedowns", TAKEDOWN_RESULTS];
-
-function metricSources({ database: { pool }, queues, index }: App) {
-  const one = async (sql: string) => Number((await pool.query<{ n: string }>(sql)).rows[0].n);
-  return {
-    outboxWaiting: () => one("select count(*) as n from outbox where delivered_at is null"),
-    references: () => one("select count(*) as n from reference where retired_at is null"),
-    hashIndex: async () => ({ ...index.state(), behind: await index.behind(pool) }),
-    queueJobs: async () => {
-      const counts = await Promise.all(QUEUE_NAMES.map((name) => queues.queue(name).getJobCounts()));
-      return QUEUE_NAMES.flatMap((queue, i) => Object.entries(counts[i]).map(([state, jobs]) => ({ queue, state, jobs })));
-    },
-  };
-}
-
-/** What must work for this process to be of use. */
-export function checksOf({ config, database: { pool }, queues }: App) {
-  return [
-    { name: "database", check: async () => void (await pool.query("select 1")) },
-    { name: "queue", check: async () => void (await queues.queue(SUBMISSIONS).getJobCounts("waiting")) },
-    { name: "ffmpeg", check: async () => void (await findFfmpeg(config)) },
-    { name: "temporary files", check: () => access(config.mediaTmpDir, constants.W_OK) },
-  ];
-}
-
 async function keepHouse(app: App, stopping: AbortSignal): Promise<void> {
   const { log, casework, config } = app;
   const { pool } = app.database;
-  const isThere = (url: string, what: "media" | "page") =>
-    stillThere(url, what, { allowPrivateAddresses: config.mediaAllowPrivateAddresses }, stopping);
+  const isThere = (url: string, what: "media" | "page") => stillThere(url, what, reachOf(config), stopping);
   await settleLessons(pool, app.learnSteps);
   const resumed = await app.resumeLookBacks(stopping);
   if (resumed > 0) log.info({ resumed }, "interrupted look-backs finished");
@@ -208,7 +228,7 @@ async function keepHouse(app: App, stopping: AbortSignal): Promise<void> {
   if (swept.queuedAgain + swept.expired > 0) log.info(swept, "takedowns past their deadline");
   for (let due = 1; due > 0 && !stopping.aborted; ) ({ due } = await recheckTakedowns(pool, isThere, casework));
   await packSome(pool);
-  for (const { inQueues } of await retireExpired(pool)) await eraseFromQueues(app.queues, inQueues);
+  for (const { inQueues } of await retireExpired(pool)) await finishErasure(pool, app.queues, inQueues);
   const { rowCount } = await pool.query("delete from submission_fingerprint where expires_at < now()");
   if (rowCount) log.info({ submissions: rowCount }, "fingerprints past their retention removed");
 }

@@ -23,7 +23,8 @@ const MAY_IMPORT = new Map<string, string[]>([
   ["web", BELOW_THE_APP],
   // The stories with their I/O plugged in; then the roles that run them; then the commands, and the entry that hands over.
   ["app", BELOW_THE_APP],
-  ["service", [...BELOW_THE_APP, "app", "web"]],
+  ["metric-sources", [...BELOW_THE_APP, "app", "web"]],
+  ["service", [...BELOW_THE_APP, "app", "web", "metric-sources"]],
   // Measures the product, so it may use all of it but its faces.
   ["bench", [...BELOW_THE_APP, "app"]],
   ["cli", [...BELOW_THE_APP, "app", "web", "service", "bench"]],

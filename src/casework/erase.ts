@@ -115,7 +115,8 @@ export async function eraseUploader(
       others: [uploaderId],
     };
     const messages = await forgetMessages(tx, names, uploader);
-    if (all.length + messages.parkedJobs === 0) throw new UsageError("uploader: nothing is kept of it on this platform");
+    if (all.length + messages.parkedJobs + messages.waitingSubmissions === 0)
+      throw new UsageError("uploader: nothing is kept of it on this platform");
     await deleteSubmissions(tx, nobodys);
     await makeNameless(tx, reuploads);
     await announceWithdrawals(tx, hanging.unfinished);

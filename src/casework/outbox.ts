@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { PoolClient } from "pg";
 import type { Match, Submission, Verdict } from "../model.js";
 import { OUTBOX_CHANNEL } from "../platform/channels.js";
+import { currentTrace } from "../platform/tracing.js";
 
 /** Queue `alerts`: what a person must see. */
 export async function raiseAlert(
@@ -108,6 +109,9 @@ function requestOf(takedownId: string, act: Parameters<typeof requestTakedown>[1
 
 /** Writes a message for a queue; the relay delivers it after the commit. A job id is used once. */
 export async function enqueue(tx: PoolClient, queue: string, name: string, jobId: string, payload: object): Promise<void> {
-  await tx.query("insert into outbox (queue, name, job_id, payload) values ($1, $2, $3, $4)", [queue, name, jobId, payload]);
+  await tx.query("insert into outbox (queue, name, job_id, payload, trace) values ($1, $2, $3, $4, $5)", [
+    ...[queue, name, jobId, payload],
+    currentTrace() ?? null,
+  ]);
   await tx.query(`select pg_notify($1, '')`, [OUTBOX_CHANNEL]);
 }

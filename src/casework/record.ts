@@ -56,6 +56,7 @@ export async function recordScan(
 ): Promise<Outcome> {
   return transaction(pool, async (tx) => {
     const { reading, verdict: judged } = await settle(tx);
+    await forgetReceived(tx, submission.id);
     if (!(await insertSubmission(tx, submission, reading))) return (await earlierOutcome(tx, submission))!;
     if (reading && reading.fingerprints.length + reading.patchSets.length > 0)
       await insertFingerprints(tx, submission.id, reading, settings.retentionDays);
@@ -64,6 +65,13 @@ export async function recordScan(
     await actOn(tx, { submission, verdict, verdictId: verdictId!, sha256: reading?.sha256, kind: alertKind(verdict), settings });
     return { ...(await outcomeOf(tx, submission.id)), repeated: false };
   });
+}
+
+/** It has its verdict: nobody has to queue it again. A row that a relay holds is left to it, so that no verdict waits for a queue. */
+async function forgetReceived(tx: PoolClient, submissionId: string): Promise<void> {
+  await tx.query("delete from intake where ctid in (select ctid from intake where submission_id = $1 for update skip locked)", [
+    submissionId,
+  ]);
 }
 
 const alertKind = ({ kind }: Verdict): "match" | "review" | "unscannable" | undefined => (kind === "clear" ? undefined : kind);

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Command } from "commander";
 import { type App, openApp } from "../app.js";
 import { submissionReport } from "../casework/report.js";
+import { withoutSecrets } from "../config/secret-files.js";
 import { loadConfig } from "../config.js";
 import { createIntakeClient } from "../intake/client.js";
 import { findFfmpeg } from "../media/find-ffmpeg.js";
@@ -39,10 +40,9 @@ async function demo(folder: string, keep: boolean): Promise<boolean> {
   const media = join(folder, "media");
   await mkdir(media);
   const config = loadConfig({
-    ...process.env,
+    ...withoutSecrets(process.env),
+    DIGEST_TO: "",
     REUPLOAD_DATA_DIR: join(folder, "data"),
-    DATABASE_URL: "",
-    REDIS_URL: "",
     MEDIA_ROOTS: media,
     HTTP_PORT: keep ? process.env.HTTP_PORT : "0",
   });
@@ -104,7 +104,7 @@ async function story(app: App, folder: string): Promise<boolean> {
 }
 
 async function submit(app: App, uploads: DemoUpload[]): Promise<void> {
-  const intake = createIntakeClient(app.queues);
+  const intake = createIntakeClient(app.queues, app.database.pool);
   for (const { path, platform, uploader } of uploads) {
     const name = basename(path);
     await intake.submit({

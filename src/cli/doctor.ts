@@ -1,112 +1,57 @@
-import { constants } from "node:fs";
-import { access, statfs } from "node:fs/promises";
-import { totalmem } from "node:os";
 import { Command } from "commander";
-import { type App, openApp } from "../app.js";
-import { type Config, loadConfig } from "../config.js";
-import { activeFingerprints, indexProcesses } from "../hash-index/index-tiers.js";
-import { SUBMISSIONS } from "../intake/client.js";
-import { findFfmpeg } from "../media/find-ffmpeg.js";
-import { createLog } from "../platform/log.js";
-import type { SetExitCode } from "./output.js";
-import { oneLine, say } from "./output.js";
+import { loadConfig } from "../config.js";
+import type { Check, Finding } from "./doctor-findings.js";
+import { machineChecks } from "./doctor-machine.js";
+import { networkChecks } from "./doctor-network.js";
+import { openServers } from "./doctor-servers.js";
+import { oneLine, type SetExitCode, say, sayJson } from "./output.js";
 
-type Finding = { state: "ok" | "warning" | "failed"; text: string };
+/** For one check; trying out a sandbox and yt-dlp takes the longest. */
+const PATIENCE_MS = 60_000;
 
-const ok = (text: string): Finding => ({ state: "ok", text });
-const warning = (text: string): Finding => ({ state: "warning", text });
-
-/** Less free space than this and a large download fails half way. */
-const LEAST_FREE_BYTES = 8 * 1024 ** 3;
-
+/**
+ * Looks for what most often is wrong, and changes nothing (the database's tables are left as they are, only queues may be made):
+ *
+ * 1. the intake writes to other queues than the workers read (`QUEUE_PREFIX`, `REDIS_URL`);
+ * 2. no process has the role worker, or relay;
+ * 3. Redis drops jobs when it is full, or keeps none on disk;
+ * 4. `MEDIA_TMP_DIR` has no room for `WORKER_CONCURRENCY` times `MEDIA_MAX_BYTES`;
+ * 5. more connections are asked for than PostgreSQL gives (`DATABASE_POOL`), or it is read-only, old, or without fsync or autovacuum;
+ * 6. ffmpeg is old or missing, or media is read without a sandbox;
+ * 7. the console is reached without TLS, or cookies and proxies do not fit `PUBLIC_URL`;
+ * 8. the OpenID Connect issuer or the mail server refuse us;
+ * 9. clocks differ, or the digest has no time zone;
+ * 10. tables are behind or ahead of the program; nobody is admin.
+ *
+ * And: files of secrets that all may read, retention that nobody meant, an index larger than the memory, yt-dlp, the collector of traces.
+ */
 export const doctorCommand = (setExitCode: SetExitCode): Command =>
-  new Command("doctor").description("check that this machine and its configuration can do the work").action(async () => {
-    const config = loadConfig();
-    const checks: [string, () => Promise<Finding>][] = [
-      ["node", async () => ok(process.version)],
-      ["ffmpeg", () => checkFfmpeg(config)],
-      ["MEDIA_ROOTS", () => checkRoots(config)],
-      ["MEDIA_TMP_DIR", () => checkTemporary(config)],
-      ...(await serverChecks(config)),
-    ];
-    for (const [name, check] of checks) {
-      const finding = await check().catch((error: Error): Finding => ({ state: "failed", text: error.message }));
-      say(`${finding.state.padEnd(8)} ${name}: ${oneLine(finding.text)}`);
-      if (finding.state === "failed") setExitCode(1);
-    }
-  });
-
-async function checkFfmpeg(config: Config): Promise<Finding> {
-  const { path, version, source, warning: text } = await findFfmpeg(config);
-  return text ? warning(`${version} (${source}): ${text}`) : ok(`${version} (${source}, ${path})`);
-}
-
-async function checkRoots({ mediaRoots }: Config): Promise<Finding> {
-  for (const root of mediaRoots) {
-    await access(root, constants.R_OK | constants.X_OK).catch(() => {
-      throw new Error(`${root} cannot be read; jobs with a path inside it will be refused`);
+  new Command("doctor")
+    .description("check that this machine and its configuration can do the work; exit code 1 when something fails")
+    .option("--json", "one line of JSON")
+    .action(async ({ json = false }: { json?: boolean }) => {
+      const config = loadConfig();
+      const findings: { check: string; state: Finding["state"]; text: string }[] = [];
+      const look = async ([check, run]: Check) => {
+        const { state, text } = await inTime(run).catch((error: Error): Finding => ({ state: "failed", text: error.message }));
+        findings.push({ check, state, text: oneLine(text) });
+        if (!json) say(`${state.padEnd(8)} ${check}: ${oneLine(text)}`);
+      };
+      const servers = await openServers(config);
+      try {
+        for (const check of [...machineChecks(config, process.env), ...servers.checks, ...networkChecks(config, process.env)])
+          await look(check);
+      } finally {
+        await servers.close();
+      }
+      if (json) sayJson({ findings });
+      if (findings.some(({ state }) => state === "failed")) setExitCode(1);
     });
-  }
-  return ok(mediaRoots.join(", "));
-}
 
-async function checkTemporary({ mediaTmpDir }: Config): Promise<Finding> {
-  await access(mediaTmpDir, constants.W_OK).catch(() => {
-    throw new Error(`${mediaTmpDir} cannot be written to; downloads need it`);
+async function inTime(run: () => Promise<Finding>): Promise<Finding> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${PATIENCE_MS / 1000} s`)), PATIENCE_MS);
   });
-  const { bavail, bsize } = await statfs(mediaTmpDir);
-  const free = `${mediaTmpDir}, ${Math.round((bavail * bsize) / 1024 ** 3)} GiB free`;
-  return bavail * bsize < LEAST_FREE_BYTES ? warning(`${free}: less than two of the largest downloads`) : ok(free);
-}
-
-/** One check when the database cannot be opened, more when it can. */
-async function serverChecks(config: Config): Promise<[string, () => Promise<Finding>][]> {
-  let app: App;
-  try {
-    app = await openApp(config, createLog("silent"));
-  } catch (error) {
-    return [[config.databaseUrl ? "DATABASE_URL" : "embedded database", () => Promise.reject(error)]];
-  }
-  return [
-    [app.database.embedded ? "embedded database" : "DATABASE_URL", () => checkDatabase(app)],
-    ["hash index", () => checkIndex(app)],
-    [app.queues.backend === "redis" ? "REDIS_URL" : "queues in Postgres", () => checkQueues(app).finally(() => app.close())],
-  ];
-}
-
-async function checkDatabase({ database: { pool } }: App): Promise<Finding> {
-  const { rows } = await pool.query<{ version: string; free: number }>(
-    `select current_setting('server_version') as version,
-            current_setting('max_connections')::int - (select count(*)::int from pg_stat_activity) as free`,
-  );
-  const text = `PostgreSQL ${rows[0].version}, ${rows[0].free} connections free`;
-  return Number.parseInt(rows[0].version, 10) < 15 ? warning(`${text}: version 15 or newer is tested`) : ok(text);
-}
-
-/** Memory of one fingerprint in a process's own index (142 bytes), and of the patches that come with it (two of 74): `docs/scale.md`. */
-const BYTES_A_FINGERPRINT = 290;
-
-async function checkIndex({ config, database: { pool } }: App): Promise<Finding> {
-  const fingerprints = await activeFingerprints(pool);
-  const from = config.hashIndexInProcessFrom;
-  const { serving, loading } = await indexProcesses(pool);
-  const processes = `${serving} ${serving === 1 ? "process answers" : "processes answer"} from memory, ${loading} loading`;
-  if (from === "never") return ok(`${fingerprints} fingerprints, Postgres answers (HASH_INDEX_IN_PROCESS_FROM is never)`);
-  if (fingerprints < from) return ok(`${fingerprints} fingerprints, Postgres answers until there are ${from}`);
-  const needed = fingerprints * BYTES_A_FINGERPRINT;
-  const text = `${fingerprints} fingerprints, ${processes}, each needs about ${Math.ceil(needed / 1024 ** 2)} MiB`;
-  return needed > totalmem() / 2
-    ? warning(`${text}, more than half of this machine's memory: set HASH_INDEX_IN_PROCESS_FROM to never, or add memory`)
-    : ok(text);
-}
-
-async function checkQueues(app: App): Promise<Finding> {
-  const queue = app.queues.queue(SUBMISSIONS);
-  const counts = await queue.getJobCounts();
-  const waiting = `${counts.waiting ?? 0} waiting, ${counts.failed ?? 0} failed`;
-  if (app.queues.backend === "postgres") return ok(waiting);
-  const policy = await app.queues.redisSetting("maxmemory-policy");
-  return policy === undefined || policy === "noeviction"
-    ? ok(waiting)
-    : warning(`${waiting}; maxmemory-policy is ${policy}: set it to noeviction, or Redis may drop jobs`);
+  return Promise.race([run(), late]).finally(() => clearTimeout(timer));
 }

@@ -1,5 +1,6 @@
 import { Command } from "commander";
-import { eraseFromQueues } from "../casework/erase/queues.js";
+import type { Pool } from "pg";
+import { finishErasure, rewriteTables } from "../casework/erase/finish.js";
 import { eraseCase, eraseUploader, type Receipt, wouldErase } from "../casework/erase.js";
 import { readUploader } from "../casework/statistics.js";
 import { UsageError } from "../errors.js";
@@ -14,7 +15,8 @@ export const eraseCommand = (setExitCode: SetExitCode): Command =>
   new Command("erase")
     .description("the right to be forgotten: fingerprints and personal data go, a receipt in the audit log stays")
     .addCommand(eraseCaseCommand(setExitCode))
-    .addCommand(eraseUploaderCommand(setExitCode));
+    .addCommand(eraseUploaderCommand(setExitCode))
+    .addCommand(rewriteCommand());
 
 const eraseCaseCommand = (setExitCode: SetExitCode) =>
   new Command("case")
@@ -26,7 +28,7 @@ const eraseCaseCommand = (setExitCode: SetExitCode) =>
       await withApp(async ({ database: { pool }, queues }) => {
         if (yes) {
           await reach(queues);
-          return finish(await eraseCase(pool, id, CLI_ACTOR, reason), queues, setExitCode);
+          return finish(await eraseCase(pool, id, CLI_ACTOR, reason), pool, queues, setExitCode);
         }
         const plan = await wouldErase(pool, id);
         if (!plan) throw new UsageError(`ID: there is no case ${id}; "reupload case list" shows them`);
@@ -47,13 +49,20 @@ const eraseUploaderCommand = (setExitCode: SetExitCode) =>
       await withApp(async ({ database: { pool }, queues }) => {
         if (yes) {
           await reach(queues);
-          return finish(await eraseUploader(pool, platform, id, CLI_ACTOR, reason), queues, setExitCode);
+          return finish(await eraseUploader(pool, platform, id, CLI_ACTOR, reason), pool, queues, setExitCode);
         }
         const plan = await readUploader(pool, platform, id);
         if (!plan) throw new UsageError("ID: nothing is recorded of this uploader on this platform");
         const about = `${plan.submissions} submissions, ${plan.reuploads} of them re-uploads of ${plan.cases.length} cases`;
         askFirst(`uploader ${id} on ${platform}: ${about}`, setExitCode);
       });
+    });
+
+const rewriteCommand = () =>
+  new Command("rewrite")
+    .description("write all tables anew, so that no byte of what was erased is left in their files; the service waits meanwhile")
+    .action(async () => {
+      await withApp(async ({ database: { pool } }) => say(`${await rewriteTables(pool)} tables written anew`));
     });
 
 /** Before anything is erased: afterwards nothing says any more which jobs were about it. */
@@ -67,8 +76,8 @@ function askFirst(what: string, setExitCode: SetExitCode): void {
   setExitCode(1);
 }
 
-async function finish({ id, counts, inQueues }: Receipt, queues: Queues, setExitCode: SetExitCode): Promise<void> {
-  const jobs = await eraseFromQueues(queues, inQueues);
+async function finish({ id, counts, inQueues }: Receipt, pool: Pool, queues: Queues, setExitCode: SetExitCode): Promise<void> {
+  const jobs = await finishErasure(pool, queues, inQueues);
   say(
     table(
       ["erased", "how many"],

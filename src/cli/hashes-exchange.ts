@@ -1,5 +1,6 @@
 import { Command, Option } from "commander";
 import type { App } from "../app.js";
+import { readSecret, type SecretVariable } from "../config/secret-files.js";
 import { UsageError } from "../errors.js";
 import { fetchList } from "../exchange/fetch-list.js";
 import { exchangeUrl } from "../exchange/http.js";
@@ -12,10 +13,10 @@ import { importSteps, lookBack, tellBad, tellImported } from "./hashes-import.js
 import { withApp } from "./open.js";
 import { type SetExitCode, say } from "./output.js";
 
-/** Secrets come from the environment, so that no list of processes shows them. */
+/** Secrets come from the environment or from files, so that no list of processes shows them. */
 const secret = (variable: string): string => {
-  const value = process.env[variable];
-  if (!value) throw new UsageError(`${variable}: is not set; the exchange gives it to its members`);
+  const value = readSecret(process.env, variable as SecretVariable);
+  if (!value) throw new UsageError(`${variable}: is not set, nor ${variable}_FILE; the exchange gives it to its members`);
   return value;
 };
 

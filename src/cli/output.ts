@@ -1,5 +1,6 @@
 import { SingleBar } from "cli-progress";
 import { UnscannableError, UsageError } from "../errors.js";
+import { hideCredentials } from "../platform/redact.js";
 
 /** A table for people: columns padded, two spaces apart, header in capitals. */
 export function table(header: string[], rows: string[][]): string {
@@ -52,8 +53,9 @@ export async function withProgress<T>(items: T[], label: string, work: (item: T)
 /** One sentence on standard error. A stack trace only when it is our own bug, and then only at LOG_LEVEL=debug. */
 export function complain(error: unknown): void {
   const message = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`reupload: ${oneLine(message)}\n`);
-  if (process.env.LOG_LEVEL === "debug" && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+  process.stderr.write(`reupload: ${oneLine(hideCredentials(message))}\n`);
+  if (process.env.LOG_LEVEL === "debug" && error instanceof Error)
+    process.stderr.write(`${hideCredentials(error.stack ?? "")}\n`);
 }
 
 /** 2 for wrong usage, 1 for everything else that failed. */

@@ -1,8 +1,12 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { Command } from "commander";
 import { type App, openApp } from "../app.js";
-import { loadConfig } from "../config.js";
+import { type Config, loadConfig } from "../config.js";
+import { TransientError } from "../errors.js";
 import { firstAdminLink } from "../people/links.js";
-import { createLog } from "../platform/log.js";
+import { logCrashes } from "../platform/crash.js";
+import { asTransient } from "../platform/database.js";
+import { createLog, type Log } from "../platform/log.js";
 import { startService } from "../service.js";
 import { tell } from "./output.js";
 
@@ -13,11 +17,16 @@ export const startCommand = (): Command =>
     .action(async ({ roles }: { roles?: string }) => {
       const config = loadConfig(roles === undefined ? process.env : { ...process.env, ROLES: roles });
       const log = createLog(config.logLevel);
+      logCrashes(log);
       const stopping = nextSignal();
-      const app = await openApp(config, log);
+      const app = await openPatiently(config, log, stopping);
+      if (!app) return log.info("stopped before the database answered");
       try {
         const service = await startService(app, config.roles);
-        if (service.address) await sayWhereTheConsoleIs(app, service.address);
+        if (service.address)
+          await sayWhereTheConsoleIs(app, service.address).catch((err) =>
+            log.warn({ err }, "the console's address was not said"),
+          );
         log.info({ signal: await stopping }, "stopping");
         await service.stop();
       } finally {
@@ -25,6 +34,29 @@ export const startCommand = (): Command =>
       }
       log.info("stopped");
     });
+
+/** A database that is away is waited for: longer than it takes to start again, and not so long that a wrong address goes unnoticed. */
+const OPEN_WITHIN_MS = 120_000;
+const OPEN_AGAIN_MS = 1_000;
+
+/** Undefined when it is told to stop first. */
+async function openPatiently(config: Config, log: Log, stopping: Promise<unknown>): Promise<App | undefined> {
+  let isStopping = false;
+  const stopped = stopping.then(() => {
+    isStopping = true;
+  });
+  for (const untilMs = performance.now() + OPEN_WITHIN_MS; !isStopping; ) {
+    try {
+      return await openApp(config, log);
+    } catch (error) {
+      const err = asTransient(error);
+      if (!(err instanceof TransientError) || performance.now() > untilMs) throw err;
+      log.warn({ err }, "the database does not answer; trying again");
+      await Promise.race([sleep(OPEN_AGAIN_MS), stopped]);
+    }
+  }
+  return undefined;
+}
 
 /** For the person at the terminal; while there is no account yet, with the link that makes the first admin. Each start gives a new one. */
 export async function sayWhereTheConsoleIs({ config, database }: App, address: string): Promise<void> {

@@ -4,6 +4,7 @@ import { submissionReport, totals } from "../casework/report.js";
 import { indexProcesses } from "../hash-index/index-tiers.js";
 import { SUBMISSIONS } from "../intake/client.js";
 import { listParked } from "../intake/park.js";
+import { isReceived } from "../intake/received.js";
 import { jobIdFor } from "../platform/queues.js";
 import { withApp } from "./open.js";
 import type { SetExitCode } from "./output.js";
@@ -86,7 +87,8 @@ async function showSubmission(app: App, submissionId: string, json: boolean): Pr
     return true;
   }
   const parked = (await listParked(app.database.pool, 10_000)).find((job) => job.submissionId === submissionId);
-  const state = parked ? "parked" : await app.queues.queue(SUBMISSIONS).getJobState(jobIdFor(submissionId));
+  const queued = parked ? "parked" : await app.queues.queue(SUBMISSIONS).getJobState(jobIdFor(submissionId));
+  const state = queued === "unknown" && (await isReceived(app.database.pool, submissionId)) ? "waiting" : queued;
   if (state === "unknown") {
     complain(`SUBMISSION: nothing is known of ${submissionId}`);
     return false;

@@ -41,7 +41,7 @@ export const submitCommand = (setExitCode: SetExitCode): Command =>
     });
 
 async function submitAll(app: App, media: NamedMedia[], options: Options, signal: AbortSignal): Promise<0 | 1 | 2> {
-  const client = createIntakeClient(app.queues);
+  const client = createIntakeClient(app.queues, app.database.pool);
   let code: 0 | 1 | 2 = 0;
   await withProgress(media, "submitting", async (item) => {
     try {

@@ -4,6 +4,8 @@ import { OUTBOX_CHANNEL } from "../platform/channels.js";
 import { transaction } from "../platform/database.js";
 import type { Log } from "../platform/log.js";
 import type { Queues } from "../platform/queues.js";
+import { holdQueuesStill } from "../platform/queues-lock.js";
+import { continueTrace } from "../platform/tracing.js";
 import { listen } from "./bell.js";
 
 const BATCH = 100;
@@ -14,19 +16,32 @@ const POLL_MS = 1_000;
 /** Waiting after an outage, so that a full log is not the next one. */
 const OUTAGE_MS = 2_000;
 
+interface Message {
+  id: string;
+  queue: string;
+  name: string;
+  jobId: string;
+  payload: unknown;
+  trace: string | null;
+}
+
 /**
  * Delivers what waits in the outbox, in order, and returns how many. A row is marked in the transaction that holds it, after
  * the queue has it: a crash in between delivers it again under the same job id, which BullMQ takes for the same job.
  */
 export async function deliverOutbox(pool: Pool, queues: Pick<Queues, "queue">): Promise<number> {
   return transaction(pool, async (tx) => {
-    const { rows } = await tx.query<{ id: string; queue: string; name: string; jobId: string; payload: unknown }>(
-      `select id, queue, name, job_id as "jobId", payload from outbox
+    await holdQueuesStill(tx);
+    const { rows } = await tx.query<Message>(
+      `select id, queue, name, job_id as "jobId", payload, trace from outbox
        where delivered_at is null order by id limit $1 for update skip locked`,
       [BATCH],
     );
-    for (const row of rows) await queues.queue(row.queue).add(row.name, row.payload, { jobId: row.jobId });
-    await tx.query("update outbox set delivered_at = now() where id = any($1::bigint[])", [rows.map((row) => row.id)]);
+    for (const row of rows)
+      await continueTrace(row.trace, () => queues.queue(row.queue).add(row.name, row.payload, { jobId: row.jobId }));
+    await tx.query("update outbox set delivered_at = clock_timestamp() where id = any($1::bigint[])", [
+      rows.map((row) => row.id),
+    ]);
     return rows.length;
   });
 }

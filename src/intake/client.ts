@@ -1,10 +1,12 @@
-import { isDeepStrictEqual } from "node:util";
-import type { JobsOptions, Queue } from "bullmq";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Pool } from "pg";
 import { InvalidSubmissionError } from "../errors.js";
-import { jobIdFor, type Queues } from "../platform/queues.js";
+import type { Queues } from "../platform/queues.js";
+import { enqueue } from "./enqueue.js";
 import { parseJob, type ScanJob } from "./job.js";
+import { forgetReceived, keepReceived, noteEnqueued } from "./received.js";
 
-export const SUBMISSIONS = "submissions";
+export { SUBMISSIONS } from "./enqueue.js";
 
 /** Keeps an intake service from having to know how jobs are named and checked. */
 export interface IntakeClient {
@@ -17,27 +19,27 @@ export interface IntakeClient {
   submit(job: ScanJob): Promise<void>;
 }
 
-/** An intake client on the given queues. */
-export function createIntakeClient(queues: Pick<Queues, "queue">): IntakeClient {
+/** How long a submitter waits for a queue that does not answer, when the database has the submission already. */
+const PATIENCE_MS = 2_000;
+
+/**
+ * An intake client on the given queues. With a `pool` a submission is in the database before it is queued: should the queue be away, or
+ * lose it, the relay queues it again, and `submit` throws only when the database is away. Without, it is as safe as the queue is.
+ */
+export function createIntakeClient(queues: Pick<Queues, "queue">, pool?: Pool): IntakeClient {
   return {
     async submit(job) {
-      const { id, priority } = parseJob(job);
-      const queue: Queue<ScanJob> = queues.queue<ScanJob>(SUBMISSIONS);
-      const options: JobsOptions = { jobId: jobIdFor(id), priority };
-      const earlier = await queue.getJob(jobIdFor(id));
-      if (await earlier?.isFailed()) await earlier?.remove();
-      await queue.add("scan", job, options);
-      const queued = await queue.getJob(jobIdFor(id));
-      if (queued) refuseOther(queued.data, job);
+      parseJob(job);
+      if (!pool) return enqueue(queues, job);
+      await keepReceived(pool, job);
+      const queued = enqueue(queues, job, true).then(() => noteEnqueued(pool, [job.submissionId]));
+      await Promise.race([queued, sleep(PATIENCE_MS, undefined, { ref: false })]).catch(async (error) => {
+        if (!(error instanceof InvalidSubmissionError)) return;
+        await forgetReceived(pool, job.submissionId);
+        throw error;
+      });
+      // What comes of it later is the relay's to see.
+      queued.catch(() => {});
     },
   };
-}
-
-/** BullMQ drops a job whose id it has, whatever is in it. */
-function refuseOther(queued: ScanJob, given: ScanJob): void {
-  const [a, b] = [queued, given].map((job): Record<string, unknown> => ({ ...JSON.parse(JSON.stringify(job)), priority: 0 }));
-  const differing = [...new Set([...Object.keys(a), ...Object.keys(b)])].filter((key) => !isDeepStrictEqual(a[key], b[key]));
-  if (differing.length === 0) return;
-  const what = differing.sort().join(", ");
-  throw new InvalidSubmissionError("submissionId", `was used before for other content; ${what} differs. Use a new submissionId`);
 }

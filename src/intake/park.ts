@@ -1,4 +1,5 @@
 import type { Db } from "../platform/database.js";
+import { jobIdFor } from "../platform/queues.js";
 import { isDeeperThan } from "./depth.js";
 
 /** The payload kept of a parked job, at most; a larger one is cut and kept as text. */
@@ -15,14 +16,22 @@ export interface ParkedJob {
   parkedAt: Date;
 }
 
-/** Keeps a job that trying again cannot help, with the reason, until a person has looked. Parking twice is parking once. */
+/**
+ * Keeps a job that trying again cannot help, with the reason, until a person has looked, and forgets that it was accepted. Parking twice
+ * is parking once.
+ */
 export async function parkJob(
   db: Db,
   job: { queue: string; jobId: string; data: unknown; field?: string; reason: string },
 ): Promise<void> {
   const { submissionId } = (job.data ?? {}) as { submissionId?: unknown };
+  // A job of another id may name a submission that is still on its way.
+  const accepted = typeof submissionId === "string" && job.jobId === jobIdFor(submissionId) ? submissionId : null;
   await db.query(
-    `insert into parked_job (queue, job_id, submission_id, field, reason, payload) values ($1, $2, $3, $4, $5, $6)
+    `with forgotten as (
+       delete from intake where ctid in (select ctid from intake where submission_id = $7 for update skip locked)
+     )
+     insert into parked_job (queue, job_id, submission_id, field, reason, payload) values ($1, $2, $3, $4, $5, $6)
      on conflict (queue, job_id) do update set submission_id = excluded.submission_id, field = excluded.field,
        reason = excluded.reason, payload = excluded.payload, parked_at = now()`,
     [
@@ -32,6 +41,7 @@ export async function parkJob(
       job.field === undefined ? null : printable(job.field).slice(0, 256),
       printable(job.reason).slice(0, 4096),
       payloadOf(job.data),
+      accepted && printable(accepted),
     ],
   );
 }

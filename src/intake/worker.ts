@@ -5,6 +5,7 @@ import type { Outcome, Submission } from "../model.js";
 import type { Log } from "../platform/log.js";
 import type { Queues } from "../platform/queues.js";
 import { SUBMISSIONS } from "./client.js";
+import { isHollow } from "./enqueue.js";
 import { parseJob } from "./job.js";
 
 /** What the worker does with a job, handed in by main. */
@@ -27,8 +28,8 @@ const DAY_S = 86_400;
 /**
  * Takes `scan` jobs. How often a job is tried is decided here, not by whoever queued it: a transient failure waits
  * longer each time, and after `WORKER_ATTEMPTS` the submission becomes `unscannable`, for a person. So it does when
- * its worker died more often than that. A failure to record (the database is away) never counts as the end: the job
- * waits. Invalid jobs are parked.
+ * its worker died more often than that. That the database is away says nothing of the media, and is no attempt: the job
+ * waits until it is back. Invalid jobs are parked.
  */
 export function startIntake(
   queues: Queues,
@@ -44,6 +45,7 @@ export function startIntake(
     // Whatever is thrown from here on, BullMQ's own bookkeeping included, the job comes back. Only parking ends it.
     const delay = backoffMs(job.attemptsMade + 1, config.workerBackoffMs);
     job.opts = { ...job.opts, attempts: NEVER, backoff: { type: "fixed", delay } };
+    if (isHollow(job)) throw new UnrecoverableError("the queue has lost its content; it is queued again");
     const submission = await parseOrPark(job, steps);
     if (job.stalledCounter > config.workerAttempts) {
       return giveUp(job, submission, new UnscannableError(`the program died ${job.stalledCounter} times while scanning it`));
@@ -57,12 +59,21 @@ export function startIntake(
 
   const afterFailure = async (job: Job, token: string | undefined, submission: Submission, error: unknown) => {
     if (error instanceof InvalidSubmissionError) return park(job, steps, error);
-    if (stopping.aborted) return handBack(job, token);
+    // For another worker, at once.
+    if (stopping.aborted) return comeBack(job, token, 0);
+    if (error instanceof TransientError && error.isDatabase) {
+      log.warn({ submissionId: submission.id, err: error }, "the database is away; the scan waits for it");
+      steps.onRetry();
+      return comeBack(job, token, config.workerBackoffMs);
+    }
     const attempt = job.attemptsMade + 1;
     const failure = failureOf(error, config);
     log.warn({ submissionId: submission.id, attempt, reason: failure.reason, err: error }, "scan failed");
     if (attempt >= config.workerAttempts) return giveUp(job, submission, failure);
     steps.onRetry();
+    const retryAfterMs = error instanceof TransientError ? error.retryAfterMs : 0;
+    const delay = Math.max(backoffMs(attempt, config.workerBackoffMs), retryAfterMs);
+    job.opts = { ...job.opts, backoff: { type: "fixed", delay } };
     throw error;
   };
 
@@ -88,9 +99,9 @@ export function startIntake(
   });
 }
 
-/** For another worker, at once. It does not count as an attempt. */
-async function handBack(job: Job, token: string | undefined): Promise<never> {
-  await job.moveToDelayed(Date.now(), token);
+/** Puts the job back for later. It does not count as an attempt. */
+async function comeBack(job: Job, token: string | undefined, afterMs: number): Promise<never> {
+  await job.moveToDelayed(Date.now() + afterMs, token);
   throw new DelayedError();
 }
 

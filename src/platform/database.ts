@@ -4,6 +4,7 @@ import type { Config } from "../config.js";
 import { TransientError, UsageError } from "../errors.js";
 import { openEmbeddedPostgres } from "./embedded-postgres.js";
 import type { Log } from "./log.js";
+import { certificateProblem } from "./tls-problem.js";
 
 /** What functions with SQL take first: the pool, or the client of the transaction they are part of. */
 export type Db = pg.Pool | pg.PoolClient;
@@ -46,7 +47,7 @@ export function asTransient(error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof TransientError) return error;
   const code = codeOf(error);
   if (!OUTAGES.has(code) && !(code === "" && OUTAGE_MESSAGES.test(error.message))) return error;
-  return new TransientError(`database: ${error.message || code}`, { cause: error });
+  return new TransientError(`database: ${error.message || code}`, { cause: error, isDatabase: true });
 }
 
 /**
@@ -90,9 +91,13 @@ async function checkConnection(pool: pg.Pool): Promise<void> {
   try {
     await pool.query("SELECT 1");
   } catch (error) {
-    if (/^(28|3D)/.test(codeOf(error)) || /SCRAM|SASL|SSL/.test((error as Error).message)) {
-      throw new UsageError(`DATABASE_URL: the database refused us: ${(error as Error).message}`);
-    }
+    const certificate = certificateProblem(error);
+    if (certificate)
+      throw new UsageError(`DATABASE_URL: ${certificate}: name the file with its CA as sslrootcert=… or in NODE_EXTRA_CA_CERTS`);
+    const { message, code, path, syscall } = error as NodeJS.ErrnoException;
+    if (syscall === "open") throw new UsageError(`DATABASE_URL: the file ${path}, which it names, cannot be read (${code})`);
+    if (/^(28|3D)/.test(codeOf(error)) || /SCRAM|SASL|SSL/.test(message))
+      throw new UsageError(`DATABASE_URL: the database refused us: ${message}`);
     throw error;
   }
 }

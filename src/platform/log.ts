@@ -1,4 +1,6 @@
 import { type Bindings, type ChildLoggerOptions, type DestinationStream, type Logger, pino } from "pino";
+import { hideInText, hideQuoted, isDataException, QUOTING_FIELDS } from "./redact.js";
+import { traceFields } from "./tracing.js";
 
 export type Log = Logger;
 
@@ -17,6 +19,12 @@ export const HIDDEN_KEYS = [
   "cookie",
   "connectionString",
   "secret",
+  "secrets",
+  "clientSecret",
+  "oidcClientSecret",
+  "apiKey",
+  "email",
+  "metadata",
   "smtpUrl",
   "mailFrom",
   "digestTo",
@@ -29,15 +37,15 @@ const HIDDEN = "[hidden]";
 const DEBUG = 20;
 const hiddenKeys = new Set<string>(HIDDEN_KEYS.map((key) => key.toLowerCase()));
 
-/** Free text (an error's message, a tool's output) may quote a URL or a hash. */
-const hideInText = (text: string) =>
-  text.replace(/\b[a-z][a-z0-9+.-]*:\/\/[^\s"'<>]+/gi, "[hidden url]").replace(/\b[0-9a-f]{64,}\b/gi, "[hidden hash]");
-
 /** An error's own facts. The objects that libraries hang on it (a `pg` client, a response) are not for the log. */
 function describe(error: Error): Record<string, unknown> {
-  const facts = Object.entries(error).filter(([, value]) => value === null || typeof value !== "object");
+  const fromPostgres = "severity" in error;
+  const facts = Object.entries(error).filter(
+    ([name, value]) => (value === null || typeof value !== "object") && !(fromPostgres && QUOTING_FIELDS.has(name)),
+  );
   const cause = error.cause instanceof Error ? { cause: describe(error.cause) } : {};
-  return { type: error.name, message: error.message, stack: error.stack, ...Object.fromEntries(facts), ...cause };
+  const own = { type: error.name, message: error.message, stack: error.stack, ...Object.fromEntries(facts), ...cause };
+  return isDataException(error) ? { ...own, message: hideQuoted(error.message), stack: hideQuoted(error.stack ?? "") } : own;
 }
 
 function hideField(key: string, value: unknown, depth: number): unknown {
@@ -83,6 +91,7 @@ export function createLog(level: string, destination?: DestinationStream): Log {
     {
       level,
       base: undefined,
+      mixin: traceFields,
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       serializers: { err: (value: unknown) => (value instanceof Error ? describe(value) : value) },
       formatters: { level: (label) => ({ level: label }) },

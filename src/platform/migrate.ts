@@ -77,6 +77,9 @@ export async function migrate(pool: pg.Pool, log: Log, folder: string = MIGRATIO
   const migrations = await readMigrations(folder);
   const client = await pool.connect();
   try {
+    // A process that is killed lets go of the lock within this time, and not when the statement that it was in ends; a server that is
+    // not on Linux may not have it.
+    await client.query("SET client_connection_check_interval = '1s'").catch(() => {});
     await client.query("SELECT pg_advisory_lock($1)", [LOCK_KEY]);
     const applied = await readApplied(client);
     checkApplied(applied, migrations, log);
@@ -88,6 +91,7 @@ export async function migrate(pool: pg.Pool, log: Log, folder: string = MIGRATIO
     return pending.map((migration) => migration.name);
   } finally {
     await client.query("SELECT pg_advisory_unlock_all()").catch(() => {});
+    await client.query("RESET client_connection_check_interval").catch(() => {});
     client.release();
   }
 }

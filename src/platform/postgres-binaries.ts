@@ -80,7 +80,9 @@ async function copyInto(dataDir: string, packageDir: string, version: string): P
 }
 
 function run(command: string, args: string[]): Promise<void> {
-  return new Promise((resolve, reject) => execFile(command, args, (error) => (error ? reject(error) : resolve())));
+  return new Promise((resolve, reject) =>
+    execFile(command, args, { env: { PATH: process.env.PATH } }, (error) => (error ? reject(error) : resolve())),
+  );
 }
 
 /**

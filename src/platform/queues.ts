@@ -12,6 +12,7 @@ import {
 import { Redis } from "ioredis";
 import type { Config } from "../config.js";
 import type { Log } from "./log.js";
+import { queueTelemetry } from "./tracing.js";
 
 /** Worker settings without those that belong to the backend. */
 export type WorkerSettings = Omit<WorkerOptions, "connection" | "prefix">;
@@ -29,6 +30,8 @@ export interface Queues {
   events(name: string): QueueEvents;
   /** A setting of the Redis server; undefined when it is not Redis, or does not tell. */
   redisSetting(name: string): Promise<string | undefined>;
+  /** Bytes that Redis holds; undefined as above. */
+  redisMemory(): Promise<number | undefined>;
   /** Waits for running jobs, then closes every object that was handed out. */
   close(): Promise<void>;
 }
@@ -43,14 +46,18 @@ interface Makers {
 /** Connections per BullMQ object. Workers run their jobs' bookkeeping over them, one statement at a time. */
 const POSTGRES_CONNECTIONS = 3;
 
+/** A connection that says nothing for so long while it is asked something is dead, though nobody said so. Workers ask for 10 s at most. */
+const SILENCE_MS = 30_000;
+
 function redisMakers(redisUrl: string, prefix: string): Makers {
   // A worker waits for Redis for as long as it takes; someone who adds a job wants to hear that it failed.
-  const waiting = { connection: { url: redisUrl, maxRetriesPerRequest: null }, prefix };
-  const failing = { connection: { url: redisUrl, maxRetriesPerRequest: 3 }, prefix };
+  const waiting = { connection: { url: redisUrl, maxRetriesPerRequest: null, socketTimeout: SILENCE_MS }, prefix };
+  const failing = { connection: { url: redisUrl, maxRetriesPerRequest: 3, socketTimeout: SILENCE_MS }, prefix };
   return {
     backend: "redis",
-    makeQueue: (name, defaults) => new Queue(name, { ...failing, ...defaults }),
-    makeWorker: (name, processor, options) => new Worker(name, processor, { ...options, ...waiting }),
+    makeQueue: (name, defaults) => new Queue(name, { ...failing, ...defaults, telemetry: queueTelemetry() }),
+    makeWorker: (name, processor, options) =>
+      new Worker(name, processor, { ...options, ...waiting, telemetry: queueTelemetry() }),
     makeEvents: (name) => new QueueEvents(name, waiting),
   };
 }
@@ -62,9 +69,10 @@ function postgresMakers(connectionString: string, prefix: string): Makers {
   return {
     backend: "postgres",
     // The classes differ from Redis's only in the type of a backend that nobody here touches.
-    makeQueue: (name, defaults) => new onPostgres.Queue(name, { connection, ...defaults }) as unknown as Queue,
+    makeQueue: (name, defaults) =>
+      new onPostgres.Queue(name, { connection, ...defaults, telemetry: queueTelemetry() }) as unknown as Queue,
     makeWorker: (name, processor, options) =>
-      new onPostgres.Worker(name, processor, { ...options, connection }) as unknown as Worker,
+      new onPostgres.Worker(name, processor, { ...options, connection, telemetry: queueTelemetry() }) as unknown as Worker,
     makeEvents: (name) => new onPostgres.QueueEvents(name, { connection }) as unknown as QueueEvents,
   };
 }
@@ -74,11 +82,12 @@ export function jobIdFor(submissionId: string): string {
   return `s-${createHash("sha256").update(submissionId).digest("hex")}`;
 }
 
-async function redisSetting(redisUrl: string, name: string): Promise<string | undefined> {
+async function askRedis<T>(redisUrl: string | undefined, ask: (redis: Redis) => Promise<T>): Promise<T | undefined> {
+  if (redisUrl === undefined) return undefined;
   const redis = new Redis(redisUrl, { lazyConnect: true, maxRetriesPerRequest: 1 });
   redis.on("error", () => {});
   try {
-    return ((await redis.config("GET", name)) as string[])[1];
+    return await ask(redis);
   } catch {
     return undefined;
   } finally {
@@ -126,7 +135,9 @@ export function createQueues(config: Pick<Config, "redisUrl" | "queuePrefix">, c
       workers.push(worker);
       return worker as unknown as Worker<Data, Result, string>;
     },
-    redisSetting: (name) => (config.redisUrl ? redisSetting(config.redisUrl, name) : Promise.resolve(undefined)),
+    redisSetting: (name) => askRedis(config.redisUrl, async (redis) => ((await redis.config("GET", name)) as string[])[1]),
+    redisMemory: () =>
+      askRedis(config.redisUrl, async (redis) => Number(/^used_memory:(\d+)/m.exec(await redis.info("memory"))?.[1])),
     close: async () => {
       await Promise.allSettled(workers.map((worker) => worker.close()));
       await Promise.allSettled([...queues.values(), ...events.values()].map((object) => object.close()));

@@ -28,6 +28,8 @@ export interface Web {
 /** An upload of some gigabytes over a slow line; headers must be there sooner. */
 const REQUEST_TIMEOUT_MS = 15 * 60_000;
 const HEADERS_TIMEOUT_MS = 10_000;
+/** The routes are put together in a second; on a machine with ten times the work it can do, ten seconds (the default) were not enough. */
+const START_TIMEOUT_MS = 120_000;
 /** Routes that take a larger body say so themselves. */
 const MAX_BODY_BYTES = 1_024;
 
@@ -75,6 +77,7 @@ function createServer(log: Log, trustedProxies: string[] = []): FastifyInstance 
     bodyLimit: MAX_BODY_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
     connectionTimeout: 60_000,
+    pluginTimeout: START_TIMEOUT_MS,
     http: { headersTimeout: HEADERS_TIMEOUT_MS },
     forceCloseConnections: "idle",
     frameworkErrors: (error, _request, reply) => void answerError(error as FastifyError, log, reply as FastifyReply),

@@ -92,11 +92,19 @@ describe("the machine", () => {
       expect(lines.map((line) => line.slice(9, line.indexOf(":")))).toEqual([
         "node",
         "ffmpeg",
+        "MEDIA_SANDBOX",
         "MEDIA_ROOTS",
         "MEDIA_TMP_DIR",
         over === embedded ? "embedded database" : "DATABASE_URL",
+        "clock",
+        "migrations",
         "hash index",
+        "accounts",
+        "SUBMISSION_RETENTION_DAYS",
         "queues in Postgres",
+        "processes",
+        "QUEUE_PREFIX",
+        "PUBLIC_URL",
       ]);
     }
   });

@@ -6,7 +6,7 @@ import { createIntakeClient, SUBMISSIONS } from "../../src/intake/client.js";
 import type { ScanJob } from "../../src/intake/job.js";
 import { listParked } from "../../src/intake/park.js";
 import { createLog } from "../../src/platform/log.js";
-import { createQueues } from "../../src/platform/queues.js";
+import { createQueues, jobIdFor } from "../../src/platform/queues.js";
 import { register } from "../../src/register.js";
 import { type Service, startService } from "../../src/service.js";
 import { dir, image, make, video } from "../media/support.js";
@@ -66,6 +66,7 @@ for (const { name, missing, open } of BACKENDS) {
     const answer: Parameters<typeof mediaServer>[0] = (path, nth, response) => {
       if (path === "/down" || (path === "/flaky" && nth <= 2)) response.writeHead(503).end();
       else if (path === "/gone") response.writeHead(404).end();
+      else if (path === "/later") response.writeHead(429, { "retry-after": "600" }).end();
       else if (path === "/interrupted") void dropConnections().then(() => send(response, picture));
       else send(response, picture);
     };
@@ -94,6 +95,16 @@ for (const { name, missing, open } of BACKENDS) {
       }, PATIENCE);
     const become = (jobId: string, state: string) =>
       vi.waitFor(async () => expect(await app.queues.queue(SUBMISSIONS).getJobState(jobId)).toBe(state), PATIENCE);
+
+    test("a server that asks to wait is not asked before", async () => {
+      const of = job({ url: `${server.url}/later` });
+      await submit(of);
+      const jobId = jobIdFor(of.submissionId);
+      await become(jobId, "delayed");
+      const waiting = await app.queues.queue(SUBMISSIONS).getJob(jobId);
+      expect(waiting?.delay).toBe(600_000);
+      await waiting?.remove();
+    });
 
     test.each([
       ["video", clip, "C-2"],

@@ -38,6 +38,29 @@ describe("the log", () => {
     expect(lines[0]).not.toContain("hunter2");
   });
 
+  it.each([
+    ["a service's token", "token rup_0123456789abcdefghij was refused", "rup_0123456789"],
+    ["a webhook's secret", "signed with whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "MfKQ9r8G"],
+    ["a header", "sent authorization: Bearer abcdefgh12345678", "abcdefgh"],
+    ["a password in words", 'host=db password="hunter2" user=x', "hunter2"],
+    ["a secret in a form", "grant_type=code&client_secret=hunter2&x=1", "hunter2"],
+    ["an e-mail address", "550 no such user ana.k@mail.example here", "ana.k"],
+  ])("hides %s inside a text", (_, text, secret) => {
+    const { log, lines } = record("info");
+    log.warn({ err: new Error(text) }, text);
+    expect(lines[0]).not.toContain(secret);
+  });
+
+  it("keeps what an error of PostgreSQL says without the rows and values that it quotes", () => {
+    const { log, lines } = record("info");
+    const facts = { severity: "ERROR", detail: "Failing row contains (ana-77, a note).", where: "COPY x, line 1: ana-77" };
+    log.error({ err: Object.assign(new Error("violates check"), { ...facts, code: "23514", table: "case", constraint: "c" }) });
+    log.error({ err: Object.assign(new Error('invalid input syntax for type uuid: "ana-77"'), { ...facts, code: "22P02" }) });
+    for (const line of lines) expect(line).not.toMatch(/ana-77|a note/);
+    expect(JSON.parse(lines[0]).err).toMatchObject({ code: "23514", table: "case", constraint: "c", message: "violates check" });
+    expect(JSON.parse(lines[1]).err.message).toBe('invalid input syntax for type uuid: "[hidden]"');
+  });
+
   it("hides what a child log carries, also at debug", () => {
     const { log, lines } = record("debug");
     log

@@ -1,7 +1,7 @@
 import { appendFileSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createLog } from "../../src/platform/log.js";
 import { migrate } from "../../src/platform/migrate.js";
 import { type TestDatabase, testDatabase } from "../support/database.js";
@@ -59,6 +59,28 @@ describe("migrate", () => {
     await run();
     appendFileSync(join(folder, "001_first.sql"), "-- a comment");
     await expect(run()).rejects.toThrow(/migration 001_first.sql was edited after it was applied/);
+  });
+
+  it("that is killed in the middle leaves nothing, and lets go of the lock without waiting for its statement", async () => {
+    writeFileSync(join(folder, "002_second.sql"), "CREATE TABLE half (); SELECT pg_sleep(600);");
+    const child = startProcess(CHILD, [database.connectionString, folder]);
+    const sleeping = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'";
+    await vi.waitFor(async () => expect((await database.pool.query(sleeping)).rowCount).toBe(1), { timeout: 60_000 });
+    await child.kill();
+    writeFileSync(join(folder, "002_second.sql"), "CREATE TABLE whole ();");
+    expect(await run()).toEqual(["002_second.sql"]);
+    const { rows } = await database.pool.query("SELECT to_regclass('half') AS half, to_regclass('whole') IS NOT NULL AS whole");
+    expect(rows).toEqual([{ half: null, whole: true }]);
+  });
+
+  it("says which migrations of a newer version it does not know", async () => {
+    await run();
+    rmSync(join(folder, "002_second.sql"));
+    const lines: string[] = [];
+    await migrate(database.pool, createLog("warn", { write: (line: string) => void lines.push(line) }), folder);
+    expect(lines.map((line) => JSON.parse(line))).toMatchObject([
+      { level: "warn", migration: "002_second.sql", msg: expect.stringContaining("it is newer") },
+    ]);
   });
 
   it("accepts a database that is newer than this version", async () => {

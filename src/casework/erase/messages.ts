@@ -13,10 +13,12 @@ export interface Names {
 export interface ErasedMessages {
   messages: number;
   parkedJobs: number;
+  /** Accepted, and without a verdict yet. */
+  waitingSubmissions: number;
   answers: number;
 }
 
-/** Removes queue messages (delivered ones too), parked jobs, and answers kept for repeated requests, that are about any of these. */
+/** Removes queue messages (delivered ones too), parked jobs, submissions that wait for a verdict, and answers kept for repeated requests, that are about any of these. */
 export async function forgetMessages(
   tx: PoolClient,
   names: Names,
@@ -31,12 +33,23 @@ export async function forgetMessages(
   const parked = await tx.query(
     `delete from parked_job
      where submission_id = any($1::text[]) or payload ->> 'takedownId' = any($2::text[])
-        or (payload -> 'uploader' ->> 'id' = $4 and coalesce(payload ->> 'platform', '') = $3)
+        or ($4 in (payload -> 'uploader' ->> 'id', payload -> 'uploader' ->> 'url') and coalesce(payload ->> 'platform', '') = $3)
         or position('"' || $4 || '"' in payload ->> 'cut') > 0`,
     [submissionIds, takedownIds, uploader?.platform ?? null, uploader?.id ?? null],
   );
+  const waiting = await tx.query(
+    `delete from intake
+     where submission_id = any($1::text[])
+        or ($3 in (job -> 'uploader' ->> 'id', job -> 'uploader' ->> 'url') and coalesce(job ->> 'platform', '') = $2)`,
+    [submissionIds, uploader?.platform ?? null, uploader?.id ?? null],
+  );
   const answers = await forgetAnswers(tx, new Set([...submissionIds, ...alertIds, ...takedownIds, ...names.others]));
-  return { messages: messages.rowCount ?? 0, parkedJobs: parked.rowCount ?? 0, answers };
+  return {
+    messages: messages.rowCount ?? 0,
+    parkedJobs: parked.rowCount ?? 0,
+    waitingSubmissions: waiting.rowCount ?? 0,
+    answers,
+  };
 }
 
 /** Answers read at a time. */

@@ -74,8 +74,8 @@ function matcherOf(erased: InQueues): (job: Job<Data>) => boolean {
     if (name === "withdraw") return false;
     if (has(jobIds, id) || has(submissions, data?.submissionId)) return true;
     if (has(alerts, data?.alertId) || has(takedowns, data?.takedownId)) return true;
-    const by = data?.uploader as { id?: unknown } | null | undefined;
-    return uploader !== undefined && by?.id === uploader.id && (data.platform ?? "") === uploader.platform;
+    const by = data?.uploader as { id?: unknown; url?: unknown } | null | undefined;
+    return uploader !== undefined && [by?.id, by?.url].includes(uploader.id) && (data.platform ?? "") === uploader.platform;
   };
 }
 

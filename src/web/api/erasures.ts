@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { readCase } from "../../casework/cases.js";
-import { eraseFromQueues } from "../../casework/erase/queues.js";
+import { finishErasure } from "../../casework/erase/finish.js";
 import { eraseCase, eraseUploader, type Receipt } from "../../casework/erase.js";
 import { TransientError, UsageError } from "../../errors.js";
 import { needs } from "../access/guard.js";
@@ -105,7 +105,7 @@ export function erasureRoutes(api: Api, { pool, queues }: Parts): void {
   );
 
   async function receiptOf({ id, counts, inQueues }: Receipt) {
-    const messages = await eraseFromQueues(queues, inQueues).catch((error) => {
+    const messages = await finishErasure(pool, queues, inQueues).catch((error) => {
       throw new TransientError("erased, but for the queues: they did not answer", { cause: error });
     });
     return { id, counts, messages };

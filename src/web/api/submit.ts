@@ -3,6 +3,7 @@ import { InvalidSubmissionError, TransientError } from "../../errors.js";
 import { newestChange } from "../../hash-index/lookup.js";
 import { SUBMISSIONS } from "../../intake/client.js";
 import { parseJob, type ScanJob } from "../../intake/job.js";
+import { isReceived } from "../../intake/received.js";
 import type { Outcome, Submission, Verdict } from "../../model.js";
 import { holdIndexStill } from "../../platform/index-lock.js";
 import { jobIdFor } from "../../platform/queues.js";
@@ -26,7 +27,7 @@ const scanned = ({ repeated: _, ...outcome }: Outcome): Accepted => ({ ...outcom
  * Queues a submission, or gives the outcome that is recorded for it already.
  *
  * @throws InvalidSubmissionError when a field is wrong; ProblemError 409 when the id was used for other content; TransientError when
- *   the queue cannot be reached.
+ *   it could be kept neither in the database nor in the queue.
  */
 export async function submit(parts: Pick<Parts, "pool" | "intake">, job: ScanJob): Promise<Accepted> {
   const submission = parseJob(job);
@@ -84,11 +85,16 @@ const STATES: Record<string, SubmissionState> = {
   failed: "parked",
 };
 
-/** Where the job of a submission without a verdict is; undefined when no queue knows it. */
-export async function queuedState({ queues }: Pick<Parts, "queues">, submissionId: string): Promise<SubmissionState | undefined> {
+/** Where the job of a submission without a verdict is; undefined when nobody knows it. What is accepted and in no queue will be queued. */
+export async function queuedState(
+  { pool, queues }: Pick<Parts, "pool" | "queues">,
+  submissionId: string,
+): Promise<SubmissionState | undefined> {
   try {
-    return STATES[await queues.queue(SUBMISSIONS).getJobState(jobIdFor(submissionId))];
+    const state = STATES[await queues.queue(SUBMISSIONS).getJobState(jobIdFor(submissionId))];
+    return state ?? ((await isReceived(pool, submissionId)) ? "queued" : undefined);
   } catch (error) {
+    if (await isReceived(pool, submissionId)) return "queued";
     throw new TransientError("the queue did not answer", { cause: error });
   }
 }

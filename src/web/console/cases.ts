@@ -11,7 +11,7 @@ import {
   reopenCase,
   updateCase,
 } from "../../casework/cases.js";
-import { eraseFromQueues } from "../../casework/erase/queues.js";
+import { finishErasure } from "../../casework/erase/finish.js";
 import { eraseCase } from "../../casework/erase.js";
 import { caseTimeline } from "../../casework/statistics.js";
 import { UsageError } from "../../errors.js";
@@ -100,7 +100,7 @@ export function caseRoutes(pages: FastifyInstance, parts: Parts): void {
     const { confirm, reason } = read(erasing, request.body);
     if (confirm !== request.params.id) throw new UsageError(readerOf(request).t.cases.eraseMismatch);
     const { inQueues } = await eraseCase(pool, request.params.id, actor(request), reason);
-    await eraseFromQueues(parts.queues, inQueues);
+    await finishErasure(pool, parts.queues, inQueues);
     return redirectBack(request, reply, "/cases", "erased");
   });
   evidenceRoutes(pages, parts);

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
-import { eraseFromQueues } from "../../casework/erase/queues.js";
+import { finishErasure } from "../../casework/erase/finish.js";
 import { eraseUploader } from "../../casework/erase.js";
 import { listUploaders, platformStatistics, readUploader } from "../../casework/statistics.js";
 import { UsageError } from "../../errors.js";
@@ -53,7 +53,7 @@ export function uploaderRoutes(pages: FastifyInstance, { pool, queues }: Parts):
     const { confirm, reason } = read(erasing, request.body);
     if (confirm !== id) throw new UsageError(readerOf(request).t.cases.eraseMismatch);
     const { inQueues } = await eraseUploader(pool, platform, id, actor(request), reason);
-    await eraseFromQueues(queues, inQueues);
+    await finishErasure(pool, queues, inQueues);
     return redirectBack(request, reply, "/uploaders", "erased");
   });
 }
