@@ -32,6 +32,18 @@ describe("the configuration", () => {
     expect(loadConfig(empty)).toEqual(loadConfig({}));
   });
 
+  test("an address that a driver could not read is refused by its name, and not quoted", () => {
+    for (const value of ["postgres://reupload:hunter2%@db/x", "postgres://reupload:hunter2@db:port/x"])
+      expect(() => loadConfig({ DATABASE_URL: value })).toThrow(
+        /^configuration: DATABASE_URL is not a valid address: write special/,
+      );
+    expect(() => loadConfig({ REDIS_URL: "http://:hunter2@redis" })).toThrow(
+      /^configuration: REDIS_URL must start with redis:\/\/ or rediss:\/\/$/,
+    );
+    for (const value of ["postgres://reupload:a%25b@db/x?sslmode=verify-full", "postgresql:///x?host=/run/postgresql"])
+      expect(loadConfig({ DATABASE_URL: value }).databaseUrl).toBe(value);
+  });
+
   test("a number is only a number: no signs, fractions, units or hexadecimals", () => {
     for (const value of ["-1", "+1", "1.5", "1e3", "0x10", "10s", " 10"]) {
       expect(() => loadConfig({ WORKER_CONCURRENCY: value })).toThrow(/WORKER_CONCURRENCY must be a whole number/);
