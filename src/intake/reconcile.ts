@@ -20,8 +20,9 @@ const BELIEVED_S = 60;
 /** Jobs looked for in the queue in one go: with a look every half minute a backlog of 100,000 is gone through in under two hours. */
 const LOOKED_FOR = 500;
 
-/** A retry waits a quarter of an hour at most; one that waits longer was scheduled by a clock that is wrong. */
+/** A retry waits a quarter of an hour at most after a try. One that waits for longer, or for a try to come, was put off by a wrong clock. */
 const LONGEST_DELAY_MS = 20 * 60_000;
+const AHEAD_MS = 60_000;
 
 /**
  * Queues what was accepted and is not in the queue: it was away, or full, or has lost it, or whoever accepted it died. Returns how many,
@@ -88,6 +89,8 @@ async function isThere(queues: Pick<Queues, "queue">, submissionId: string): Pro
   if (state === "unknown" || isOver(state)) return false;
   const job = await queue.getJob(jobIdFor(submissionId));
   if (!job || isHollow(job)) return false;
-  if (state === "delayed" && job.delay > LONGEST_DELAY_MS) await job.promote().catch(() => {});
+  const triedMsAgo = Date.now() - (job.processedOn ?? Date.now());
+  // It may just have been taken.
+  if (state === "delayed" && (triedMsAgo < -AHEAD_MS || triedMsAgo > LONGEST_DELAY_MS)) await job.promote().catch(() => {});
   return true;
 }

@@ -49,8 +49,9 @@ const TWICE = /\): (?:Video|Audio|Subtitle|Data|Attachment): /;
  * @throws UnscannableError if the description is forged.
  */
 export function parseFfmpegInput(lines: string[], isSequence = false): FfmpegInput | undefined {
-  const mapping = lines.lastIndexOf("Stream mapping:");
-  const described = mapping < 0 ? lines : lines.slice(0, mapping);
+  // What comes after the input: version 5 describes the output before the mapping, later ones after it.
+  const ends = [lines.lastIndexOf("Stream mapping:"), lines.findLastIndex((line) => line.startsWith("Output #0, "))];
+  const described = lines.slice(0, Math.min(...ends.filter((end) => end >= 0), lines.length));
   const inputs = described.filter((line) => line.startsWith("Input #0, "));
   if (inputs.length === 0) return undefined;
   const durations = described.filter((line) => line.startsWith("  Duration: "));

@@ -96,6 +96,23 @@ for (const { name, missing, open } of BACKENDS) {
       await worker.close();
     });
 
+    test("one that a worker with a clock two hours ahead has put off for a second does not wait for two hours", async () => {
+      const of = job();
+      await client().submit(of);
+      const worker = queues.worker(SUBMISSIONS, async () => {}, { autorun: false });
+      vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 2 * 3_600_000 });
+      try {
+        await (await worker.getNextJob("token"))!.moveToDelayed(Date.now() + 1_000, "token");
+      } finally {
+        vi.useRealTimers();
+      }
+      await worker.close();
+      expect(await (await queued(of.submissionId))!.getState()).toBe("delayed");
+      await pass(120);
+      expect(await missInQueue(database.pool, queues)).toBe(0);
+      expect(await (await queued(of.submissionId))!.getState()).toBe("waiting");
+    });
+
     test("other content under an id that waits is refused by name, and the first stays", async () => {
       const of = job();
       await client().submit(of);

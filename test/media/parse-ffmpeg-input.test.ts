@@ -17,6 +17,12 @@ test("format, duration, sound and the shown video", () => {
   expect(parseFfmpegInput(["file:/in: Invalid data found when processing input"])).toBeUndefined();
 });
 
+test("ffmpeg 5 describes what it writes before it says how streams are mapped", () => {
+  const output = ["Output #0, null, to 'pipe:':", DURATION.replace("4.31", "9.99"), VIDEO, SOUND];
+  const said = [...HEAD, DURATION, VIDEO, SOUND, ...output, "Stream mapping:", "  Stream #0:0 -> #0:0 (copy)"];
+  expect(parseFfmpegInput(said)).toEqual(parseFfmpegInput(whole(VIDEO, SOUND)));
+});
+
 test("rates of thousands are written with a k", () => {
   expect(parseFfmpegInput(whole(VIDEO.replace("30 fps", "1000k fps")))?.video?.framesPerSecond).toBe(1_000_000);
 });

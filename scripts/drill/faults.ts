@@ -1,0 +1,137 @@
+import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Option } from "commander";
+import { randomFrom } from "../../src/bench/index/generate.js";
+import { drill, wholeFrom } from "./support/arguments.js";
+import { CHECKOUT, compile, makeBuildFolder } from "./support/build.js";
+import { startConsumers } from "./support/consumers.js";
+import { type Fault, faultsOf } from "./support/faults.js";
+import { startIntakeLoad } from "./support/intake-load.js";
+import { report, say, type Timed, timesToVerdict } from "./support/report.js";
+import type { ServiceProcess } from "./support/service-process.js";
+import { allReady, settle } from "./support/settle.js";
+import { type DrillSite, openDrillSite } from "./support/site.js";
+
+interface Options {
+  minutes: number;
+  faults: number;
+  seed: number;
+  backend: "redis" | "postgres";
+  perSecond: number;
+  dist?: string;
+  keepLogs?: boolean;
+}
+
+const PROCESSES = [
+  ...["worker-1", "worker-2", "worker-3"].map((name) => ({ name, roles: "worker,web" })),
+  ...["relay-1", "relay-2"].map((name) => ({ name, roles: "relay,web" })),
+  ...["web-1", "web-2"].map((name) => ({ name, roles: "web" })),
+];
+
+drill("faults", "breaks everything around the service under load, in random order, and checks that nothing is lost or done twice")
+  .option("--minutes <n>", "how long faults go on", wholeFrom(1, 600), 15)
+  .option("--faults <n>", "how many in that time, at least", wholeFrom(0, 100_000), 1_000)
+  .option("--seed <n>", "of the order of faults", wholeFrom(0, 2 ** 31), 1)
+  .option("--per-second <n>", "submissions", wholeFrom(1, 100), 4)
+  .addOption(new Option("--backend <name>", "where the queues are").choices(["redis", "postgres"]).default("redis"))
+  .option("--dist <folder>", "a compiled version to test; default: this checkout, compiled")
+  .option("--keep-logs", "leave the logs of the processes where they are, and say where")
+  .action(async (options: Options) => {
+    const folder = makeBuildFolder();
+    try {
+      process.exitCode = (await runDrill(options, folder)) ? 0 : 1;
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  })
+  .parseAsync()
+  .catch((error: Error) => {
+    process.stderr.write(`drill:faults: ${error.message}\n`);
+    process.exitCode = 1;
+  });
+
+/** Told to stop, it still takes away what it has put up. */
+const interrupted = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM"] as const)
+  process.once(signal, () => {
+    interrupted.abort(new Error("interrupted"));
+    process.once(signal, () => process.exit(1));
+  });
+
+async function runDrill(options: Options, folder: string): Promise<boolean> {
+  const { backend, seed, perSecond } = options;
+  const command = options.dist
+    ? [process.execPath, join(options.dist, "main.js")]
+    : await compile(CHECKOUT, join(folder, "build"));
+  const site = await openDrillSite(backend, command);
+  const processes: ServiceProcess[] = [];
+  try {
+    for (const { name, roles } of PROCESSES) processes.push(await site.start(name, roles, command));
+    await allReady(processes, interrupted.signal);
+    const addresses = processes.map(({ address }) => address);
+    const consumers = startConsumers(site, addresses);
+    const load = await startIntakeLoad(site, addresses, perSecond);
+    const happened = await breakThings(faultsOf(site, processes), options, randomFrom(seed));
+    say(`${happened.length} faults have happened; everything is let run dry`);
+    const broken = await settle(site, processes, load, consumers, interrupted.signal);
+    return report(options, {
+      ...{ happened, broken, load, consumers },
+      times: await timesToVerdict(site, load.accepted),
+      deaths: processes.flatMap((process) => process.deaths()),
+    });
+  } finally {
+    await Promise.all(processes.map((process) => process.killForGood()));
+    if (options.keepLogs) keepLogs(site, processes);
+    await site.close();
+  }
+}
+
+/** So many faults in the time, evenly but for chance; what one breaks is whole again before the same thing breaks again. */
+async function breakThings(faults: Fault[], { minutes, faults: wanted, seed }: Options, random: () => number): Promise<Timed[]> {
+  const happened: Timed[] = [];
+  const busy = new Set<string>();
+  const running = new Set<Promise<void>>();
+  const fromMs = performance.now();
+  const forMs = minutes * 60_000;
+  const leftMs = () => fromMs + forMs - performance.now();
+  while (leftMs() > 0 && wanted > 0) {
+    interrupted.signal.throwIfAborted();
+    const fault = pick(faults, busy, random);
+    if (fault) {
+      const timed = { name: fault.name, atMs: Math.round(performance.now() - fromMs) };
+      busy.add(fault.target);
+      happened.push(timed);
+      const work = fault
+        .happen(randomFrom(seed + 7_919 * happened.length))
+        .catch((error: Error) => say(`${fault.name}: ${error.message}`))
+        .finally(() => {
+          busy.delete(fault.target);
+          running.delete(work);
+        });
+      running.add(work);
+    }
+    // A little faster than asked for, so that chance does not leave some out.
+    await sleep(Math.max(20, ((0.93 * leftMs()) / Math.max(1, wanted - happened.length)) * (0.4 + 1.2 * random())));
+    if (happened.length >= wanted && leftMs() < 1_000) break;
+    if (happened.length % 50 === 0 && fault) say(`${happened.length} faults after ${Math.round((forMs - leftMs()) / 1_000)} s`);
+  }
+  await Promise.all(running);
+  return happened;
+}
+
+function pick(faults: Fault[], busy: Set<string>, random: () => number): Fault | undefined {
+  const free = faults.filter(({ target }) => !busy.has(target));
+  let place = random() * free.reduce((sum, { weight }) => sum + weight, 0);
+  return free.find(({ weight }) => {
+    place -= weight;
+    return place < 0;
+  });
+}
+
+function keepLogs(site: DrillSite, processes: ServiceProcess[]): void {
+  const to = mkdtempSync(join(tmpdir(), "reupload-drill-logs-"));
+  for (const { name } of processes) copyFileSync(join(site.folder, `${name}.log`), join(to, `${name}.log`));
+  say(`logs: ${to}`);
+}
