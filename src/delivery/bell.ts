@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
+import { pause } from "../platform/deadline.js";
 import type { Log } from "../platform/log.js";
 
 export interface Bell {
@@ -37,9 +37,11 @@ export function listen(connectionString: string, channel: string, log: Log): Bel
   return {
     async wait(ms, signal) {
       if (!client) await connect().catch((err) => log.debug({ err, channel }, "not listening"));
-      const timer = new AbortController();
-      wake = () => timer.abort();
-      if (!rung) await sleep(ms, undefined, { signal: AbortSignal.any([timer.signal, signal]) }).catch(() => {});
+      if (!rung) {
+        const quiet = pause(ms, signal);
+        wake = quiet.end;
+        await quiet.over;
+      }
       rung = false;
     },
     ring,

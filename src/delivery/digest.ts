@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { createTransport } from "nodemailer";
 import type { Pool } from "pg";
+import { within } from "../platform/deadline.js";
 import type { Log } from "../platform/log.js";
 import { type DigestFigures, digestFigures, isSomething } from "./digest-figures.js";
 import { type DigestLanguage, digestLetter } from "./digest-letter.js";
@@ -115,14 +116,14 @@ async function mail(
   });
   try {
     const domain = /@([a-z0-9.-]+)/i.exec(options.from)?.[1] ?? "reupload.invalid";
-    const sent = await transport.sendMail({
+    const letter = {
       from: options.from,
       to: options.to,
       ...digestLetter(figures, options),
       messageId: `<digest-${day}@${domain}>`,
       headers: { "Auto-Submitted": "auto-generated" },
-      signal: AbortSignal.any([signal, AbortSignal.timeout(MAIL_TIMEOUT_MS)]),
-    });
+    };
+    const sent = await within(MAIL_TIMEOUT_MS, signal, (limit) => transport.sendMail({ ...letter, signal: limit }));
     return sent.rejected.length;
   } catch (error) {
     return { code: codeOf(error) };

@@ -2,6 +2,7 @@ import { DelayedError, type Job, UnrecoverableError, type Worker } from "bullmq"
 import type { Config } from "../config.js";
 import { InvalidSubmissionError, TransientError, UnscannableError } from "../errors.js";
 import type { Outcome, Submission } from "../model.js";
+import { within } from "../platform/deadline.js";
 import type { Log } from "../platform/log.js";
 import type { Queues } from "../platform/queues.js";
 import { SUBMISSIONS } from "./client.js";
@@ -51,7 +52,7 @@ export function startIntake(
       return giveUp(job, submission, new UnscannableError(`the program died ${job.stalledCounter} times while scanning it`));
     }
     try {
-      return await steps.scan(submission, AbortSignal.any([stopping, AbortSignal.timeout(config.scanTimeoutMs)]));
+      return await within(config.scanTimeoutMs, stopping, (signal) => steps.scan(submission, signal));
     } catch (error) {
       return await afterFailure(job, token, submission, error);
     }

@@ -1,4 +1,5 @@
 import type { Agent } from "undici";
+import { within } from "../platform/deadline.js";
 import type { Reach } from "./allowed-address.js";
 import { isHtml } from "./download-errors.js";
 import { createAgent, follow, unfetchable } from "./download-request.js";
@@ -28,13 +29,11 @@ export async function stillThere(
   signal.throwIfAborted();
   const timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
   const agent = createAgent(options, timeoutMs, timeoutMs);
-  const meaning = async (method: "HEAD" | "GET", withinMs: number): Promise<Meaning> => {
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(withinMs))]);
-    return ask(url, method, agent, options, limit).then(
+  const meaning = (method: "HEAD" | "GET", withinMs: number): Promise<Meaning> =>
+    within(withinMs, signal, (limit) => ask(url, method, agent, options, limit)).then(
       (answer) => meaningOf(answer, what),
       () => "unknown",
     );
-  };
   try {
     // Many servers refuse HEAD, answer it carelessly or not at all: only a clear yes is taken from it.
     const head = await meaning("HEAD", timeoutMs / 3);

@@ -1,8 +1,8 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { groupBy } from "../../fingerprint/group.js";
 import { REFERENCES_CHANNEL } from "../../platform/channels.js";
 import { prepareSession } from "../../platform/database.js";
+import { pause } from "../../platform/deadline.js";
 import type { Log } from "../../platform/log.js";
 import type { InProcessIndex, NewFingerprint, NewPatch } from "./in-process-index.js";
 
@@ -74,11 +74,9 @@ export function follow(
   async function run(): Promise<void> {
     let away = false;
     while (!closing.signal.aborted) {
-      const timer = new AbortController();
       let rung = false;
       ring = () => {
         rung = true;
-        timer.abort();
       };
       try {
         await catchUp();
@@ -91,8 +89,9 @@ export function follow(
         client = undefined;
       }
       if (rung && !away) continue;
-      const until = AbortSignal.any([closing.signal, ...(away ? [] : [timer.signal])]);
-      await sleep(away ? RETRY_MS : POLL_MS, undefined, { signal: until }).catch(() => {});
+      const quiet = pause(away ? RETRY_MS : POLL_MS, closing.signal);
+      if (!away) ring = quiet.end;
+      await quiet.over;
     }
   }
 

@@ -1,6 +1,7 @@
 import type { FastifyRequest } from "fastify";
 import { TransientError, UnscannableError } from "../../errors.js";
 import type { MediaSource, NewReference } from "../../model.js";
+import { within } from "../../platform/deadline.js";
 import type { Registration } from "../../register.js";
 import type { Parts } from "../parts.js";
 import { ProblemError } from "../problem.js";
@@ -37,7 +38,7 @@ export function createReadings(parts: Parts): Readings {
     const { socket } = request.raw;
     socket?.once("close", hangUp);
     try {
-      return await work(AbortSignal.any([gone.signal, AbortSignal.timeout(parts.config.scanTimeoutMs)]));
+      return await within(parts.config.scanTimeoutMs, gone.signal, work);
     } catch (error) {
       throw asProblem(error, media);
     } finally {
