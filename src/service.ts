@@ -126,9 +126,13 @@ async function runRelayRole(app: App, metrics: Metrics, draining: AbortSignal, d
     every(POSTING_MS, "posting", () => postYoung(pool), log, draining),
     every(QUEUE_CHECK_MS, "the look for lost queues", () => mendLostQueues(app, metrics), log, draining),
     every(JOB_CHECK_MS, "the look for lost jobs", () => mendLostJobs(app, metrics), log, draining),
-    every(ENQUEUE_MS, "queueing what was accepted", () => enqueueWaiting(pool, queues), log, draining),
+    every(ENQUEUE_MS, "queueing what was accepted", () => enqueueAccepted(app, draining), log, draining),
   ]);
   await results.close();
+}
+
+async function enqueueAccepted({ database: { pool }, queues }: App, stopping: AbortSignal): Promise<void> {
+  while (!stopping.aborted && (await enqueueWaiting(pool, queues)) > 0);
 }
 
 async function mendLostQueues({ database: { pool }, queues, log }: App, metrics: Metrics): Promise<void> {

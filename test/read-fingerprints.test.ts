@@ -69,6 +69,32 @@ describe("reading media", () => {
     expect(asked[0].framesPerSecond).toBeCloseTo(1 / 3, 2);
   });
 
+  test("a scan also hashes what is shown inside a rectangle, a reference does not", async () => {
+    const inner = (x: number, y: number, atMs: number) =>
+      165 + 40 * Math.sin(x / 5 + atMs / 700) + 35 * Math.cos(y / 4 + x / 30 - atMs / 900);
+    const outer = (x: number, y: number) => 80 + 30 * Math.sin(x / 31 + 1) + 25 * Math.cos(y / 17);
+    const shown = (width: number, height: number, valueAt: (x: number, y: number, atMs: number) => number) => ({
+      ...stepsFor(probe(), () => []).steps,
+      async *frames() {
+        for (const atMs of every(250, 5_000)) {
+          const at = (i: number) => Math.round(valueAt(i % width, Math.floor(i / width), atMs));
+          yield { atMs, width, height, luma: Uint8Array.from({ length: width * height }, (_, i) => at(i)) };
+        }
+      },
+    });
+    const framed = shown(256, 144, (x, y, atMs) =>
+      x >= 60 && x < 188 && y >= 40 && y < 112 ? inner(x - 60, y - 40, atMs) : outer(x, y),
+    );
+    const hashesOf = ({ fingerprints }: Awaited<ReturnType<typeof readFingerprints>>, variant: string) =>
+      fingerprints.filter((f) => f.variant === variant).map((f) => Buffer.from(f.pdq).toString("hex"));
+    const alone = await readFingerprints(shown(128, 72, inner), { path: "/x" }, { thrifty: true });
+    const scan = await readFingerprints(framed, { path: "/x" }, { thrifty: true });
+    expect(hashesOf(scan, "inside box")).toEqual(hashesOf(alone, "full"));
+    expect(hashesOf(scan, "inside box").length).toBeGreaterThan(1);
+    const reference = await readFingerprints(framed, { path: "/x" }, { thrifty: false });
+    expect(hashesOf(reference, "inside box")).toEqual([]);
+  });
+
   test("the file is gone whether reading succeeds or fails", async () => {
     const fine = stepsFor(probe(), () => every(500, 10_000));
     await readFingerprints(fine.steps, { path: "/x" }, { thrifty: true });

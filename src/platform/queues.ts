@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { EventEmitter } from "node:events";
 import {
   createPostgresBackend,
   type Processor,
@@ -62,10 +63,22 @@ function redisMakers(redisUrl: string, prefix: string): Makers {
   };
 }
 
+/** A server that is away is asked again by whoever needed it. */
+const CONNECT_WITHIN_MS = 15_000;
+
+/** Silent for so long, a connection is probed, and is dead when ten probes a second apart get no answer. */
+const KEEP_ALIVE_MS = 10_000;
+
 /** `migrate` takes BullMQ's own advisory lock, so first uses in several processes do not race. */
 function postgresMakers(connectionString: string, prefix: string): Makers {
   const onPostgres = withBackend(createPostgresBackend);
-  const connection = { connectionString, schema: `${prefix}_queue`, max: POSTGRES_CONNECTIONS, migrate: true };
+  const connection = {
+    ...{ connectionString, schema: `${prefix}_queue`, max: POSTGRES_CONNECTIONS, migrate: true },
+    ...{ connectionTimeoutMillis: CONNECT_WITHIN_MS, keepAlive: true, keepAliveInitialDelayMillis: KEEP_ALIVE_MS },
+    // BullMQ hears of connections that drop while they are idle. One that drops in the middle of a transaction would end the process; the
+    // statement that fails tells the same.
+    onConnect: (client: EventEmitter) => void client.on("error", () => {}),
+  };
   return {
     backend: "postgres",
     // The classes differ from Redis's only in the type of a backend that nobody here touches.

@@ -62,8 +62,21 @@ function surestPerMoment(agreements: Agreement[]): Agreement[] {
 /** How many different moments of the submission agree. */
 export const momentsOf = (agreements: Agreement[]): number => new Set(agreements.map((a) => a.atMs)).size;
 
+/** How many different moments of the reference agree. One alone says nothing of speed. */
+const referenceMomentsOf = (agreements: Agreement[]): number => new Set(agreements.map((a) => a.referenceAtMs)).size;
+
+/**
+ * The lines a closer look should try. Where pictures of the submission agree with one of the reference only, as moving ones do for a second
+ * or so, each of them may be the one that is it.
+ */
+export function linesToTry(track: Track): Track[] {
+  if (referenceMomentsOf(track.agreements) > 1 || momentsOf(track.agreements) < 2) return [track];
+  const offsets = track.agreements.map((a) => a.referenceAtMs - a.atMs);
+  return [...new Set(offsets)].slice(0, MAX_PER_MOMENT).map((offsetMs) => ({ ...track, speed: 1, offsetMs }));
+}
+
 function strongest(agreements: Agreement[]): Track {
-  const candidates = momentsOf(agreements) > 1 ? SPEEDS : [1];
+  const candidates = momentsOf(agreements) > 1 && referenceMomentsOf(agreements) > 1 ? SPEEDS : [1];
   const voters = evenly(agreements, MAX_VOTERS);
   const votes = candidates.map((speed) => ({ speed, ...vote(voters, speed) }));
   const finalists = votes.sort((a, b) => b.score - a.score).slice(0, FINALISTS);
@@ -156,11 +169,15 @@ function fit(agreements: Agreement[], line: { speed: number; offsetMs: number })
 
 const mean = (values: number[]): number => values.reduce((sum, v) => sum + v, 0) / values.length;
 
-/** The spans of a track on both timelines, cut where nothing agreed for 10 s. `halfStepMs` is half the sampling step. */
+/**
+ * The spans of a track on both timelines, cut where nothing agreed for 10 s. `halfStepMs` is half the sampling step. A span that ends a
+ * little before either video does is taken to reach that end, unless only what was seen is asked for (`onlySeen`).
+ */
 export function segmentsOf(
   track: Track,
   durations: { submissionMs: number; referenceMs: number },
   halfStepMs: number,
+  onlySeen = false,
 ): Segment[] {
   const runs: Agreement[][] = [];
   let reach = Number.NEGATIVE_INFINITY;
@@ -169,7 +186,7 @@ export function segmentsOf(
     runs[runs.length - 1].push(agreement);
     reach = Math.max(reach, agreement.untilMs);
   }
-  return runs.map((run) => segmentOf(run, track, durations, halfStepMs));
+  return runs.map((run) => segmentOf(run, track, durations, halfStepMs, onlySeen));
 }
 
 /** A span whose end lies this near to an end of either video reaches it: a reference's moments, or its patches, are not denser. */
@@ -181,6 +198,7 @@ function segmentOf(
   track: Track,
   durations: { submissionMs: number; referenceMs: number },
   halfStepMs: number,
+  onlySeen: boolean,
 ): Segment {
   const { speed, offsetMs } = track;
   const onReference = (ms: number) => (durations.referenceMs === 0 ? 0 : speed * ms + offsetMs);
@@ -194,7 +212,8 @@ function segmentOf(
   const latest = Math.min(limits.submissionMs, bounds[1]);
   let from = within(Math.min(...run.map((a) => a.atMs)) - halfStepMs, 0, limits.submissionMs);
   let to = within(Math.max(...run.map((a) => a.untilMs)) + halfStepMs, 0, limits.submissionMs);
-  const reachMs = 2 * run.filter((a) => a.part).length > run.length ? REACH_OF_PATCHES_MS : REACH_MS;
+  const furthestMs = 2 * run.filter((a) => a.part).length > run.length ? REACH_OF_PATCHES_MS : REACH_MS;
+  const reachMs = onlySeen ? 0 : furthestMs;
   if (Math.abs(from - earliest) <= reachMs) from = Math.min(from, earliest);
   if (Math.abs(latest - to) <= reachMs) to = Math.max(to, latest);
   const ends = [from, to].map((ms) => within(onReference(ms), 0, limits.referenceMs)).sort((a, b) => a - b);

@@ -6,6 +6,7 @@ import type { Dihedral, Fingerprint, KnownMaterial, KnownPatch, PatchSet, View }
 import { type Agreement, chanceOfThere, doubtOfBits } from "./agreement.js";
 import type { Track } from "./align.js";
 import { lookAgain, type Placement } from "./second-look.js";
+import { momentsShowing, overlayOf } from "./shown-instead.js";
 
 /** What a closer look at all that is known of a reference found. */
 export interface CloserLook {
@@ -51,8 +52,24 @@ const LEAST_VISIBLE = 3;
 /**
  * Goes through all moments of a reference that was found at few, and looks whether each is where the time line (and, of parts, the
  * placement) says. Copies agree at most moments that can be compared; a shared second, intro or logo agrees there and nowhere else.
+ *
+ * @param lines at least one; what counts is the one along which most agrees.
  */
-export function lookCloser(seen: Seen, track: Track, dihedral: Dihedral, known: KnownMaterial, referenceMs: number): CloserLook {
+export function lookCloser(
+  seen: Seen,
+  lines: Track[],
+  dihedral: Dihedral,
+  known: KnownMaterial,
+  referenceMs: number,
+): CloserLook {
+  const looks = lines.map((line) => lookAlong(seen, line, dihedral, known, referenceMs));
+  return looks.reduce((a, b) => (agreedIn(b) > agreedIn(a) ? b : a));
+}
+
+/** Half seconds that agree, fewer the smaller their share of those compared. */
+const agreedIn = ({ agreed, tried }: CloserLook): number => agreed ** 2 / Math.max(tried, 1);
+
+function lookAlong(seen: Seen, track: Track, dihedral: Dihedral, known: KnownMaterial, referenceMs: number): CloserLook {
   const placed = track.agreements.filter((a) => a.placement !== undefined);
   const whole = track.agreements.some((a) => a.bits !== undefined || isUnmoved(a.placement));
   const moments = groupBy(known.patches, (p) => p.atMs);
@@ -69,7 +86,7 @@ export function lookCloser(seen: Seen, track: Track, dihedral: Dihedral, known: 
   const slots = (spans: Span[]) => new Set(spans.flatMap((span) => slotsOf(span, track)));
   const agreed = slots(looks.flatMap((l) => l.agreed));
   const tried = slots(looks.flatMap((l) => [...l.tried, ...l.agreed]));
-  for (const slot of whole ? slots(shownInstead(seen, track, known, referenceMs)) : []) tried.add(slot);
+  for (const slot of slots(shownInstead(seen, track, dihedral, placed, known, referenceMs))) tried.add(slot);
   return { agreements, tried: tried.size, agreed: agreed.size, whole };
 }
 
@@ -88,18 +105,27 @@ export const AROUND_MS = 60_000;
 /** A reference keeps a moment a second, wherever it has something to compare. */
 const KEPT_EVERY_MS = 1_000;
 
-/** PDQ's quality (0-100) of a picture that is not flat in one encoding and just not in another. */
-const SHOWS_SOMETHING = 70;
-
 /** Moments of the submission that show something while the reference, where it should be, is too dark or flat to compare. */
-function shownInstead({ fingerprints }: Seen, track: Track, known: KnownMaterial, referenceMs: number): Span[] {
+function shownInstead(
+  seen: Seen,
+  track: Track,
+  dihedral: Dihedral,
+  placed: Agreement[],
+  known: KnownMaterial,
+  referenceMs: number,
+): Span[] {
   const found = track.agreements.map((a) => a.referenceAtMs);
   const [first, last] = [Math.max(0, Math.min(...found) - AROUND_MS), Math.min(referenceMs, Math.max(...found) + AROUND_MS)];
-  return fingerprints.filter((f) => {
-    const atMs = (track.speed * (f.atMs + f.untilMs)) / 2 + track.offsetMs;
-    if (f.quality < SHOWS_SOMETHING || atMs < first || atMs > last) return false;
-    return known.fingerprints.every((k) => offLine(f, k, track) > 1.5 * KEPT_EVERY_MS);
-  });
+  const unmoved = { x: 0, y: 0, size: 1, mirrored: MIRRORED[dihedral] ?? false };
+  const kept = [...known.fingerprints, ...known.patches];
+  const isInstead = (span: Span): boolean => {
+    const atMs = (track.speed * (span.atMs + span.untilMs)) / 2 + track.offsetMs;
+    return atMs >= first && atMs <= last && kept.every((k) => offLine(span, k, track) > 1.5 * KEPT_EVERY_MS);
+  };
+  const moments = { fingerprints: seen.fingerprints.filter(isInstead), patchSets: seen.patchSets.filter(isInstead) };
+  if (placed.length === 0) return momentsShowing(moments, undefined);
+  const overlay = overlayOf(seen.patchSets, placed, known.patches);
+  return momentsShowing(moments, { overlay, placementAt: (set) => nearestPlacement(placed, set) ?? unmoved });
 }
 
 /** One moment of the reference, compared. */

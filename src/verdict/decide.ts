@@ -16,7 +16,7 @@ import type {
   View,
 } from "../model.js";
 import { type Agreement, partAgreements, wholeAgreements } from "./agreement.js";
-import { align, momentsOf, segmentsOf, type Track } from "./align.js";
+import { align, linesToTry, momentsOf, segmentsOf, type Track } from "./align.js";
 import { AROUND_MS, type CloserLook, lookCloser } from "./closer-look.js";
 import { reasonsFor } from "./explain.js";
 import type { Policy } from "./policy.js";
@@ -160,13 +160,13 @@ function matchOf(
 ): Candidate | undefined {
   if (!reference) return undefined;
   const [dihedral, first] = strongestView(all);
-  const closer = material && lookCloser(judged, align(first)[0], dihedral, material, reference.durationMs);
+  const closer = material && lookCloser(judged, linesToTry(align(first)[0]), dihedral, material, reference.durationMs);
   const agreements = closer ? [...first, ...closer.agreements] : first;
   const tracks = align(agreements);
   const durations = { submissionMs: judged.durationMs, referenceMs: reference.durationMs };
-  const segments = tracks
-    .filter((t) => t === tracks[0] || momentsOf(t.agreements) >= policy.minFrames)
-    .flatMap((t) => segmentsOf(t, durations, HALF_STEP_MS));
+  const told = tracks.filter((t) => t === tracks[0] || momentsOf(t.agreements) >= policy.minFrames);
+  const segments = told.flatMap((t) => segmentsOf(t, durations, HALF_STEP_MS));
+  const seen = told.flatMap((t) => segmentsOf(t, durations, HALF_STEP_MS, true));
   const surest = surestPerMoment(agreements);
   // Also where parts of the picture are surer than the whole of it.
   const bits = surestPerMoment(agreements.filter((a) => a.bits !== undefined)).map((a) => a.bits!);
@@ -179,17 +179,10 @@ function matchOf(
     segments,
     framesAgreeing: surest.length,
     medianDistanceBits: bits.length > 0 ? median(bits) : null,
-    coverageOfReference: coverage(
-      segments.map((s) => [s.referenceFromMs, s.referenceToMs]),
-      reference.durationMs,
-    ),
-    coverageOfSubmission: coverage(
-      segments.map((s) => [s.submissionFromMs, s.submissionToMs]),
-      judged.durationMs,
-    ),
+    ...coverages(segments, durations),
   };
   const share = Math.max(...agreements.map((a) => a.share));
-  const verdict = judge(match, share, surest, spanMs(segments), judged, policy, closer);
+  const verdict = judge({ ...match, ...coverages(seen, durations) }, share, surest, spanMs(segments), judged, policy, closer);
   return { ...match, verdict, share };
 }
 
@@ -272,6 +265,20 @@ function transformOf(dihedral: Dihedral, track: Track, agreements: Agreement[]):
 }
 
 const spanMs = (segments: Segment[]): number => unionMs(segments.map((s) => [s.submissionFromMs, s.submissionToMs]));
+
+const coverages = (
+  segments: Segment[],
+  { submissionMs, referenceMs }: { submissionMs: number; referenceMs: number },
+): Pick<Match, "coverageOfReference" | "coverageOfSubmission"> => ({
+  coverageOfReference: coverage(
+    segments.map((s) => [s.referenceFromMs, s.referenceToMs]),
+    referenceMs,
+  ),
+  coverageOfSubmission: coverage(
+    segments.map((s) => [s.submissionFromMs, s.submissionToMs]),
+    submissionMs,
+  ),
+});
 
 /** Share of `durationMs` that the spans cover together; 1 for a still, which has no duration. */
 function coverage(spans: [number, number][], durationMs: number): number {

@@ -37,7 +37,7 @@ export interface Policy {
 }
 
 export const POLICY: Policy = {
-  version: "2026-11-25.2",
+  version: "2026-11-25.3",
   withinBits: 31,
   reviewConfidence: 0.995,
   matchConfidence: 0.9999,

@@ -23,7 +23,7 @@ export interface SecondLook {
 }
 
 /** A patch in its predicted place need not be as near as one found anywhere: about one in seven pairs of unrelated patches is this near, if hits go on growing by 1.32 a bit. */
-const THERE_BITS = 36;
+export const THERE_BITS = 36;
 
 /** How different in size from what a placement predicts. */
 const SIZE_RATIO = 1.35;

@@ -44,6 +44,18 @@ describe("loadCorpus", () => {
     for (const family of families(tune)) expect(families(report).has(family)).toBe(false);
   });
 
+  it("says of a copy of an innocent which innocent it shows", async () => {
+    await put("known/x.png", "innocent/one.png", "innocent/one-again.png", "innocent/two.png");
+    const families = [{ name: "one", files: ["one", "one-again"], kind: "copies" }];
+    await writeFile(join(dir, "families.json"), JSON.stringify({ families }));
+    const { innocent } = await loadCorpus(dir);
+    expect(innocent.map((m) => [m.name, m.caseId])).toEqual([
+      ["one.png", "one.png"],
+      ["one-again.png", "one.png"],
+      ["two.png", "two.png"],
+    ]);
+  });
+
   it("takes one of a family of copies as the known and the others as copies of it", async () => {
     await put("pictures/one.png", "pictures/one-again.png", "pictures/two.png");
     await writeFile(

@@ -43,9 +43,9 @@ export async function throughWorker(
   try {
     const complaints = await submitAndCompare(place, [await goodOne(kitchen, "good-before")], signal);
     const before = await handlesOf(replica.pid);
-    // Neither can be part of a path in a job at all.
+    // Control characters cannot be part of a path in a job at all.
     const bad = judged
-      .filter(({ path }) => !path.includes("\0") && !path.includes("\n"))
+      .filter(({ path }) => [...path].every((character) => character >= " "))
       .map(({ input, path, judgement }, i): Submitted => {
         const asUrl = i % 2 === 1 && !input.byPathOnly;
         return {

@@ -22,7 +22,7 @@ export async function compile(checkout: string, target: string): Promise<string[
   const tsc = join(CHECKOUT, "node_modules", "typescript", "bin", "tsc");
   await run(process.execPath, [tsc, "-p", join(checkout, "tsconfig.build.json"), "--outDir", dist, "--declaration", "false"]);
   await cp(join(checkout, "src"), dist, { recursive: true, filter: (path) => !path.endsWith(".ts") });
-  await cp(join(checkout, "package.json"), join(target, "package.json"));
+  if (checkout !== target) await cp(join(checkout, "package.json"), join(target, "package.json"));
   return [process.execPath, join(dist, "main.js")];
 }
 

@@ -19,7 +19,7 @@ export interface Watched {
 }
 
 /** Tables whose rows come and go: their size must come to rest. The others keep what was submitted, and grow with it. */
-const PASSING = ["outbox", "submission_fingerprint", "bullmq.jobs", "intake"];
+const PASSING = ["submission_fingerprint", "intake", "queue.event"];
 
 const QUEUES = [SUBMISSIONS, "alerts", "takedowns", "takedown-results"];
 
@@ -68,7 +68,7 @@ export async function takeSample({ site, tmpDir }: BadMediaSite, replicas: Repli
       1,
       rows((s) => s.deadRows + s.liveRows),
     );
-  for (const { table, bytes } of states) values[`size of ${table}`] = bytes / 1e6;
+  for (const { table, bytes } of states) values[`size of ${table.replace(/^\w+_queue\./, "queue.")}`] = bytes / 1e6;
   for (const name of QUEUES) {
     const { waiting = 0, prioritized = 0, delayed = 0 } = await site.app.queues.queue(name).getJobCounts();
     values[`${name} waiting`] = waiting + prioritized + delayed;

@@ -58,11 +58,13 @@ export async function loadCorpus(dir: string, split: Split = "all"): Promise<Cor
 }
 
 function place(corpus: Corpus, leaders: Map<string, Media>, { family, role }: Entry, media: Media): void {
+  const leader = family.kind === "copies" ? leaders.get(`${family.name} ${media.kind}`) : undefined;
   if (role === "innocent") {
-    corpus.innocent.push(media);
+    // A copy of an innocent is no innocent any more where the innocent becomes known.
+    corpus.innocent.push(leader ? { ...media, caseId: leader.caseId } : media);
+    if (!leader) leaders.set(`${family.name} ${media.kind}`, media);
     return;
   }
-  const leader = family.kind === "copies" ? leaders.get(`${family.name} ${media.kind}`) : undefined;
   if (leader) {
     corpus.copies.push({ known: leader, copy: { ...media, caseId: leader.caseId } });
     return;

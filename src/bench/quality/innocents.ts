@@ -24,13 +24,15 @@ const SHORTEST_QUOTED_MS = 3_000;
 export async function prepareInnocents({ corpus, known, cacheDir, onProgress }: InnocentOptions): Promise<HardInnocents> {
   onProgress?.("making innocents");
   const confusables: Confusable[] = [];
-  const whole: Media[] = [];
+  const cutUp = new Set<string>();
   for (const media of corpus.innocent) {
-    const shots = media.kind === "video" ? await twoShots(media) : undefined;
-    // A film of which one shot becomes known is no innocent any more, and no ingredient of one.
-    if (shots) confusables.push(await otherShot(cacheDir, media, shots));
-    else whole.push(media);
+    const shots = media.kind === "video" && !cutUp.has(media.caseId) ? await twoShots(media) : undefined;
+    if (!shots) continue;
+    confusables.push(await otherShot(cacheDir, media, shots));
+    cutUp.add(media.caseId);
   }
+  // A film of which one shot becomes known is no innocent any more, and no ingredient of one; nor is a copy of it.
+  const whole = corpus.innocent.filter((media) => !cutUp.has(media.caseId));
   const innocents = [...whole.map(asItIs), ...(await drawnInnocents(cacheDir))];
   for (const media of whole) innocents.push(...(await variations(cacheDir, media)));
   const [knownVideos, knownImages] = [ofKind(known, "video"), ofKind(known, "image")];

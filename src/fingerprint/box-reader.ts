@@ -1,0 +1,42 @@
+import type { Frame } from "../model.js";
+import { cropFrame } from "./borders.js";
+import { addEdges, boxesOf, type Edges, noEdges } from "./inner-boxes.js";
+
+/**
+ * Pictures among which boxes are looked for together: four seconds of a scan. An inset that is shown for less stands out in too few of
+ * them. Every second one is enough to see edges by, at half the time.
+ */
+const WINDOW = 16;
+const EVERY = 2;
+
+/** What a picture holds in each of its boxes has its own name: one is compared with its like before it. */
+const VARIANTS = ["inside box", "inside another box"];
+
+export interface BoxReader {
+  /** Takes the next picture. At most {@link WINDOW} are held. */
+  push(frame: Frame): void;
+  /** Gives what is left at the end. */
+  flush(): void;
+}
+
+/** Looks for boxes ({@link boxesOf}) in pictures given in order of time, and gives what each picture holds inside of them. */
+export function createBoxReader(onPicture: (picture: Frame, variant: string) => void): BoxReader {
+  let held: Frame[] = [];
+  let edges: Edges | undefined;
+  const flush = (): void => {
+    const boxes = edges ? boxesOf(edges) : [];
+    for (const frame of held) {
+      for (const [i, box] of boxes.entries()) onPicture(cropFrame(frame, box), VARIANTS[i]);
+    }
+    held = [];
+    edges = undefined;
+  };
+  const push = (frame: Frame): void => {
+    if (edges && (edges.width !== frame.width || edges.height !== frame.height)) flush();
+    edges ??= noEdges(frame);
+    if (held.length % EVERY === 0) addEdges(edges, frame);
+    held.push(frame);
+    if (held.length === WINDOW) flush();
+  };
+  return { push, flush };
+}

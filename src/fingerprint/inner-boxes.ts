@@ -1,0 +1,165 @@
+import type { Frame } from "../model.js";
+import type { Rect } from "./borders.js";
+
+/**
+ * A step of brightness counts up to this many grey levels, so that a few hard edges do not make a line, and a line needs this many on
+ * average. Codec noise, grain and texture raise a step and what it is compared with alike, and cancel.
+ */
+const MOST_STEP = 20;
+const LEAST_STEP = 4;
+
+/** A side stands out along at least this share of its length. */
+const LEAST_SHARE = 0.55;
+
+/** A box is at least this share of the picture's width and height: hashes of smaller ones say little. */
+const LEAST_SIDE = 0.3;
+
+/** Lines in each direction that are tried, no two nearer than this. */
+const MOST_LINES = 6;
+const APART = 3;
+
+/** A second box is wanted where two stand side by side, or a window in a desktop. */
+const MOST_BOXES = 2;
+const SAME_BOX = 0.8;
+
+/** A step is compared with those up to 4 pixels from it. */
+const MARGIN = 6;
+
+/** Sums, over pictures, of how much more each line of pixels differs from the one before it than its neighbours do. */
+export interface Edges {
+  width: number;
+  height: number;
+  pictures: number;
+  /** Between row y - 1 and row y, at y * width + x. */
+  rows: Float32Array;
+  /** Between column x - 1 and column x, at x * height + y. */
+  columns: Float32Array;
+}
+
+/** Sums of no pictures yet, for pictures of the frame's size. */
+export function noEdges({ width, height }: Frame): Edges {
+  return { width, height, pictures: 0, rows: new Float32Array(width * height), columns: new Float32Array(width * height) };
+}
+
+/** Adds a picture of the same size. */
+export function addEdges(edges: Edges, { luma, width, height }: Frame): void {
+  addSteps(luma, { count: height, length: width, across: width, along: 1 }, edges.rows);
+  addSteps(luma, { count: width, length: height, across: 1, along: width }, edges.columns);
+  edges.pictures++;
+}
+
+/** `count` lines of `length` pixels; neighbouring lines are `across` apart in memory, pixels of a line `along`. */
+interface Lines {
+  count: number;
+  length: number;
+  across: number;
+  along: number;
+}
+
+function addSteps(luma: Uint8Array, { count, length, across, along }: Lines, sums: Float32Array): void {
+  for (let line = MARGIN; line <= count - MARGIN; line++) {
+    for (let i = 0; i < length; i++) {
+      const at = line * across + i * along;
+      const before = luma[at - across] + luma[at - 2 * across];
+      const after = luma[at] + luma[at + across];
+      const further = luma[at - 3 * across] + luma[at - 4 * across];
+      const beyond = luma[at + 2 * across] + luma[at + 3 * across];
+      const step = Math.abs(after - before) / 2 - (Math.abs(before - further) + Math.abs(beyond - after)) / 4;
+      sums[line * length + i] += Math.max(-MOST_STEP, Math.min(MOST_STEP, step));
+    }
+  }
+}
+
+/** A place where a box may end. An edge of the picture itself has no `counts`. */
+interface End {
+  at: number;
+  /** How many of the line's first n pixels stand out. */
+  counts?: Int32Array;
+}
+
+/**
+ * Rectangles that something else was put into or around: their sides are straight, upright steps of brightness that stand where they are
+ * for all pictures, or edges of the picture. Best first, at most two. An inset, one half of two videos side by side, a picture between
+ * bars of noise or on a blurred copy of itself, a window on a desktop, what is below a caption.
+ *
+ * Measured on 74 files of eight such attacks, of seven videos and an image: in 70 the right box is one of the two, its sides within 1 %
+ * of the picture's. In 39 files that are re-encoded, mirrored, cropped, grainy, or carry a logo, none is found.
+ */
+export function boxesOf({ width, height, pictures, rows, columns }: Edges): Rect[] {
+  const xs = endsOf(columns, width, height, pictures);
+  const ys = endsOf(rows, height, width, pictures);
+  const boxes: { box: Rect; worth: number }[] = [];
+  for (const [left, right] of pairsOf(xs, LEAST_SIDE * width)) {
+    for (const [top, bottom] of pairsOf(ys, LEAST_SIDE * height)) {
+      const worth = worthOf([left, right], top.at, bottom.at) + worthOf([top, bottom], left.at, right.at);
+      if (worth > 0) boxes.push({ box: { x: left.at, y: top.at, width: right.at - left.at, height: bottom.at - top.at }, worth });
+    }
+  }
+  const best: Rect[] = [];
+  for (const { box } of boxes.sort((a, b) => b.worth - a.worth)) {
+    if (best.length < MOST_BOXES && best.every((other) => commonShare(other, box) < SAME_BOX)) best.push(box);
+  }
+  return best;
+}
+
+const pairsOf = (ends: End[], least: number): [End, End][] =>
+  ends.flatMap((a) => ends.filter((b) => b.at - a.at >= least).map((b): [End, End] => [a, b]));
+
+/** Pixels of the sides that stand out beyond half of them; nothing for the whole picture, less than any sum where a side does not stand out. */
+function worthOf(sides: End[], from: number, to: number): number {
+  let worth = 0;
+  for (const { counts } of sides) {
+    if (!counts) continue;
+    const seen = counts[to] - counts[from];
+    if (seen < LEAST_SHARE * (to - from)) return Number.NEGATIVE_INFINITY;
+    worth += seen - (to - from) / 2;
+  }
+  return worth;
+}
+
+/** What two rectangles have in common, as a share of what they cover together. */
+function commonShare(a: Rect, b: Rect): number {
+  const width = Math.min(a.x + a.width, b.x + b.width) - Math.max(a.x, b.x);
+  const height = Math.min(a.y + a.height, b.y + b.height) - Math.max(a.y, b.y);
+  const common = Math.max(0, width) * Math.max(0, height);
+  return common / (a.width * a.height + b.width * b.height - common);
+}
+
+/** The edges of the picture, and the lines that stand out most along some stretch that is long enough for a side. */
+function endsOf(sums: Float32Array, count: number, length: number, pictures: number): End[] {
+  const lines: { at: number; worth: number }[] = [];
+  for (let at = MARGIN; at <= count - MARGIN; at++) {
+    const stretch = bestStretch(sums.subarray(at * length, (at + 1) * length), pictures);
+    if (stretch.length >= 0.9 * LEAST_SIDE * length) lines.push({ at, worth: stretch.worth });
+  }
+  const chosen: End[] = [];
+  for (const { at } of lines.sort((a, b) => b.worth - a.worth)) {
+    if (chosen.length === MOST_LINES) break;
+    if (chosen.some((other) => Math.abs(other.at - at) <= APART)) continue;
+    chosen.push({ at, counts: countsOf(sums.subarray(at * length, (at + 1) * length), pictures) });
+  }
+  return [{ at: 0 }, ...chosen, { at: count }];
+}
+
+/** The stretch of a line whose steps, each less the least that counts, have the largest sum (Kadane). */
+function bestStretch(line: Float32Array, pictures: number): { length: number; worth: number } {
+  let best = { length: 0, worth: 0 };
+  let worth = 0;
+  let from = 0;
+  for (let i = 0; i < line.length; i++) {
+    worth += line[i] / pictures - LEAST_STEP;
+    if (worth <= 0) {
+      worth = 0;
+      from = i + 1;
+    } else if (worth > best.worth) {
+      best = { length: i + 1 - from, worth };
+    }
+  }
+  return best;
+}
+
+function countsOf(line: Float32Array, pictures: number): Int32Array {
+  const counts = new Int32Array(line.length + 1);
+  for (let i = 0; i < line.length; i++) counts[i + 1] = counts[i] + Number(line[i] >= LEAST_STEP * pictures);
+  return counts;
+}
