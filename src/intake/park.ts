@@ -29,7 +29,7 @@ export async function parkJob(
   const accepted = typeof submissionId === "string" && job.jobId === jobIdFor(submissionId) ? submissionId : null;
   await db.query(
     `with forgotten as (
-       delete from intake where ctid in (select ctid from intake where submission_id = $7 for update skip locked)
+       delete from intake where submission_id = $7
      )
      insert into parked_job (queue, job_id, submission_id, field, reason, payload) values ($1, $2, $3, $4, $5, $6)
      on conflict (queue, job_id) do update set submission_id = excluded.submission_id, field = excluded.field,

@@ -28,13 +28,11 @@ export async function noteEnqueued(db: Db, submissionIds: string[]): Promise<voi
 }
 
 /**
- * There is an outcome: nothing has to be kept any more. A row that a relay holds at this moment is left to it: the job that it queues is
- * found to be done already, which comes back here. So no verdict ever waits for a queue.
+ * There is an outcome: nothing has to be kept any more. Should a relay be queueing it at this moment, this waits for it. (Recording a verdict
+ * does not: it leaves the row, the job is found to be done already, and that comes here.)
  */
 export async function forgetReceived(db: Db, submissionId: string): Promise<void> {
-  await db.query("delete from intake where ctid in (select ctid from intake where submission_id = $1 for update skip locked)", [
-    submissionId,
-  ]);
+  await db.query("delete from intake where submission_id = $1", [submissionId]);
 }
 
 /** Whether a submission was accepted and has no verdict yet. */

@@ -1,18 +1,10 @@
 import { createHash } from "node:crypto";
 import type { EventEmitter } from "node:events";
-import {
-  createPostgresBackend,
-  type Processor,
-  Queue,
-  QueueEvents,
-  type QueueOptions,
-  Worker,
-  type WorkerOptions,
-  withBackend,
-} from "bullmq";
+import { type Processor, Queue, QueueEvents, type QueueOptions, Worker, type WorkerOptions, withBackend } from "bullmq";
 import { Redis } from "ioredis";
 import type { Config } from "../config.js";
 import type { Log } from "./log.js";
+import { createPatientBackend } from "./postgres-queues.js";
 import { queueTelemetry } from "./tracing.js";
 
 /** Worker settings without those that belong to the backend. */
@@ -71,7 +63,7 @@ const KEEP_ALIVE_MS = 10_000;
 
 /** `migrate` takes BullMQ's own advisory lock, so first uses in several processes do not race. */
 function postgresMakers(connectionString: string, prefix: string): Makers {
-  const onPostgres = withBackend(createPostgresBackend);
+  const onPostgres = withBackend(createPatientBackend);
   const connection = {
     ...{ connectionString, schema: `${prefix}_queue`, max: POSTGRES_CONNECTIONS, migrate: true },
     ...{ connectionTimeoutMillis: CONNECT_WITHIN_MS, keepAlive: true, keepAliveInitialDelayMillis: KEEP_ALIVE_MS },
@@ -88,6 +80,21 @@ function postgresMakers(connectionString: string, prefix: string): Makers {
       new onPostgres.Worker(name, processor, { ...options, connection, telemetry: queueTelemetry() }) as unknown as Worker,
     makeEvents: (name) => new onPostgres.QueueEvents(name, { connection }) as unknown as QueueEvents,
   };
+}
+
+/** BullMQ's own default. */
+const STALLED_INTERVAL_MS = 30_000;
+
+/**
+ * A worker looks now and then for jobs whose worker died. BullMQ's look ends for good at the first error that is not a refused connection
+ * (one that is reset, a server that is full), and such jobs would be under way for ever; so it is begun again each time.
+ */
+function keepCheckingForStalled(worker: Worker, everyMs = STALLED_INTERVAL_MS): void {
+  const timer = setInterval(() => {
+    if (worker.isRunning()) void worker.startStalledCheckTimer().catch(() => {});
+  }, everyMs);
+  timer.unref();
+  worker.once("closing", () => clearInterval(timer));
 }
 
 /** The BullMQ job id of a submission: BullMQ refuses ids that contain ":" or are all digits. */
@@ -146,6 +153,7 @@ export function createQueues(config: Pick<Config, "redisUrl" | "queuePrefix">, c
     worker: <Data, Result>(name: string, processor: Processor<Data, Result, string>, options: WorkerSettings = {}) => {
       const worker = watch(makers.makeWorker(name, processor as Processor, options), "worker", name);
       workers.push(worker);
+      keepCheckingForStalled(worker, options.stalledInterval);
       return worker as unknown as Worker<Data, Result, string>;
     },
     redisSetting: (name) => askRedis(config.redisUrl, async (redis) => ((await redis.config("GET", name)) as string[])[1]),
