@@ -33,3 +33,9 @@ export async function enqueue(queues: Pick<Queues, "queue">, job: ScanJob, again
   await queued.remove();
   await queue.add("scan", job, { jobId, priority: job.priority ?? 0 });
 }
+
+/** @throws InvalidSubmissionError when the queue remembers the same `submissionId` as done with other content. A parked one may differ: it is mended. */
+export async function refuseIfDone(queues: Pick<Queues, "queue">, job: ScanJob): Promise<void> {
+  const earlier = await queues.queue<ScanJob>(SUBMISSIONS).getJob(jobIdFor(job.submissionId));
+  if (earlier && !isHollow(earlier) && (await earlier.isCompleted())) refuseOther(earlier.data, job);
+}
