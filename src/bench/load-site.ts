@@ -55,7 +55,8 @@ export async function openSite(config: Config, variables: NodeJS.ProcessEnv, log
   const close = async () => {
     try {
       if (app.queues.backend === "redis")
-        for (const name of [SUBMISSIONS, "alerts", "takedowns", "relay-beat"]) await app.queues.queue(name).obliterate({ force: true });
+        for (const name of [SUBMISSIONS, "alerts", "takedowns", "relay-beat"])
+          await app.queues.queue(name).obliterate({ force: true });
     } finally {
       await app.close();
       await remove();
