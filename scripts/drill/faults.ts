@@ -1,11 +1,11 @@
-import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
+import { copyFileSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Option } from "commander";
 import { randomFrom } from "../../src/bench/index/generate.js";
-import { drill, wholeFrom } from "./support/arguments.js";
-import { CHECKOUT, compile, makeBuildFolder } from "./support/build.js";
+import { drill, interruption, runInBuildFolder, wholeFrom } from "./support/arguments.js";
+import { CHECKOUT, compile } from "./support/build.js";
 import { startConsumers } from "./support/consumers.js";
 import { type Fault, faultsOf } from "./support/faults.js";
 import { startIntakeLoad } from "./support/intake-load.js";
@@ -30,35 +30,19 @@ const PROCESSES = [
   ...["web-1", "web-2"].map((name) => ({ name, roles: "web" })),
 ];
 
-drill("faults", "breaks everything around the service under load, in random order, and checks that nothing is lost or done twice")
+const command = drill(
+  "faults",
+  "breaks everything around the service under load, in random order, and checks that nothing is lost or done twice",
+)
   .option("--minutes <n>", "how long faults go on", wholeFrom(1, 600), 15)
   .option("--faults <n>", "how many in that time, at least", wholeFrom(0, 100_000), 1_000)
   .option("--seed <n>", "of the order of faults", wholeFrom(0, 2 ** 31), 1)
   .option("--per-second <n>", "submissions", wholeFrom(1, 100), 4)
   .addOption(new Option("--backend <name>", "where the queues are").choices(["redis", "postgres"]).default("redis"))
   .option("--dist <folder>", "a compiled version to test; default: this checkout, compiled")
-  .option("--keep-logs", "leave the logs of the processes where they are, and say where")
-  .action(async (options: Options) => {
-    const folder = makeBuildFolder();
-    try {
-      process.exitCode = (await runDrill(options, folder)) ? 0 : 1;
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
-  })
-  .parseAsync()
-  .catch((error: Error) => {
-    process.stderr.write(`drill:faults: ${error.message}\n`);
-    process.exitCode = 1;
-  });
+  .option("--keep-logs", "leave the logs of the processes where they are, and say where");
 
-/** Told to stop, it still takes away what it has put up. */
-const interrupted = new AbortController();
-for (const signal of ["SIGINT", "SIGTERM"] as const)
-  process.once(signal, () => {
-    interrupted.abort(new Error("interrupted"));
-    process.once(signal, () => process.exit(1));
-  });
+const interrupted = interruption();
 
 async function runDrill(options: Options, folder: string): Promise<boolean> {
   const { backend, seed, perSecond } = options;
@@ -69,13 +53,13 @@ async function runDrill(options: Options, folder: string): Promise<boolean> {
   const processes: ServiceProcess[] = [];
   try {
     for (const { name, roles } of PROCESSES) processes.push(await site.start(name, roles, command));
-    await allReady(processes, interrupted.signal);
+    await allReady(processes, interrupted);
     const addresses = processes.map(({ address }) => address);
     const consumers = startConsumers(site, addresses);
     const load = await startIntakeLoad(site, addresses, perSecond);
     const happened = await breakThings(faultsOf(site, processes), options, randomFrom(seed));
     say(`${happened.length} faults have happened; everything is let run dry`);
-    const broken = await settle(site, processes, load, consumers, interrupted.signal);
+    const broken = await settle(site, processes, load, consumers, interrupted);
     return report(options, {
       ...{ happened, broken, load, consumers },
       times: await timesToVerdict(site, load.accepted),
@@ -97,7 +81,7 @@ async function breakThings(faults: Fault[], { minutes, faults: wanted, seed }: O
   const forMs = minutes * 60_000;
   const leftMs = () => fromMs + forMs - performance.now();
   while (leftMs() > 0 && wanted > 0) {
-    interrupted.signal.throwIfAborted();
+    interrupted.throwIfAborted();
     const fault = pick(faults, busy, random);
     if (fault) {
       const timed = { name: fault.name, atMs: Math.round(performance.now() - fromMs) };
@@ -135,3 +119,5 @@ function keepLogs(site: DrillSite, processes: ServiceProcess[]): void {
   for (const { name } of processes) copyFileSync(join(site.folder, `${name}.log`), join(to, `${name}.log`));
   say(`logs: ${to}`);
 }
+
+runInBuildFolder(command, runDrill);

@@ -7,10 +7,10 @@ import { type Replica, startReplica } from "../../src/bench/load-replica.js";
 import { say, table } from "../../src/cli/output.js";
 import { createWithPassword } from "../../src/people/links.js";
 import { createToken } from "../../src/people/tokens.js";
+import { within } from "../../src/platform/deadline.js";
 import { createLog } from "../../src/platform/log.js";
 import { drill, interruption, wholeFrom } from "./support/arguments.js";
 import { type BadMediaSite, openBadMediaSite } from "./support/bad-media-site.js";
-import { deadline } from "./support/deadline.js";
 import { freePort } from "./support/free-port.js";
 import { REUPLOAD } from "./support/service-command.js";
 import { findingOf, trendOf } from "./support/soak-fit.js";
@@ -65,10 +65,12 @@ async function run({ minutes, speed, workers, seed, plot }: Options): Promise<vo
   try {
     const media = await makeSoakMedia(place, seed);
     const visitors = await startAll(place, workers, replicas, signal);
-    const over = deadline(60_000 * minutes, signal).signal;
-    const loading = runLoad(place, visitors, media, { everyMs: 1000 / speed, random: randomFrom(seed), until: over });
-    const samples = await sampleUntil(over, place, replicas);
-    const doings = await loading;
+    const [doings, samples] = await within(60_000 * minutes, signal, (until) =>
+      Promise.all([
+        runLoad(place, visitors, media, { everyMs: 1000 / speed, random: randomFrom(seed), until }),
+        sampleUntil(until, place, replicas),
+      ]),
+    );
     signal.throwIfAborted();
     if (plot) await writeFile(plot, soakPlot(samples, panelsOf(replicas)));
     process.exitCode = tell(samples, replicas, doings, place) ? 0 : 1;

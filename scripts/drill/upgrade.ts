@@ -1,9 +1,8 @@
-import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Option } from "commander";
-import { drill, wholeFrom } from "./support/arguments.js";
-import { CHECKOUT, checkOut, compile, makeBuildFolder, run } from "./support/build.js";
+import { drill, interruption, runInBuildFolder, wholeFrom } from "./support/arguments.js";
+import { CHECKOUT, checkOut, compile, run } from "./support/build.js";
 import { startConsumers } from "./support/consumers.js";
 import { startIntakeLoad } from "./support/intake-load.js";
 import { report, say, timesToVerdict } from "./support/report.js";
@@ -27,27 +26,16 @@ const PROCESSES = [
 /** Intake that is on the queue itself would write into a table that the older version may not have. */
 const NOBODY_NEAR = Number.MAX_SAFE_INTEGER;
 
-const interrupted = new AbortController();
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => interrupted.abort(new Error("interrupted")));
+const interrupted = interruption();
 
-drill("upgrade", "replaces an older version by this one under load, and checks that nothing is lost or done twice")
+const command = drill(
+  "upgrade",
+  "replaces an older version by this one under load, and checks that nothing is lost or done twice",
+)
   .option("--from <revision>", "the older version; default: the last commit before this one that changed src")
   .option("--seconds <n>", "how long each part of it lasts", wholeFrom(5, 600), 20)
   .option("--per-second <n>", "submissions", wholeFrom(1, 100), 4)
-  .addOption(new Option("--backend <name>", "where the queues are").choices(["redis", "postgres"]).default("redis"))
-  .action(async (options: Options) => {
-    const folder = makeBuildFolder();
-    try {
-      process.exitCode = (await runDrill(options, folder)) ? 0 : 1;
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
-  })
-  .parseAsync()
-  .catch((error: Error) => {
-    process.stderr.write(`drill:upgrade: ${error.message}\n`);
-    process.exitCode = 1;
-  });
+  .addOption(new Option("--backend <name>", "where the queues are").choices(["redis", "postgres"]).default("redis"));
 
 async function runDrill(options: Options, folder: string): Promise<boolean> {
   const { backend, perSecond, seconds } = options;
@@ -65,19 +53,19 @@ async function runDrill(options: Options, folder: string): Promise<boolean> {
   };
   try {
     const old = await start("old", older);
-    await allReady(old, interrupted.signal);
+    await allReady(old, interrupted);
     const addresses = old.filter(({ name }) => name.includes("web")).map(({ address }) => address);
     const consumers = startConsumers(site, addresses);
     const load = await startIntakeLoad(site, addresses, perSecond, NOBODY_NEAR);
     const work = async (what: string) => {
       say(what);
-      await sleep(1_000 * seconds, undefined, { signal: interrupted.signal });
+      await sleep(1_000 * seconds, undefined, { signal: interrupted });
     };
     await work(`${from} works`);
     await run(newer[0], [...newer.slice(1), "migrate"], { env: { ...process.env, ...site.env } });
     await work("the tables are this version's; the older one goes on");
     const young = await start("new", newer);
-    await allReady(young, interrupted.signal);
+    await allReady(young, interrupted);
     addresses.push(...young.filter(({ name }) => name.includes("web")).map(({ address }) => address));
     await work("both versions work side by side");
     const ends: string[] = [];
@@ -88,7 +76,7 @@ async function runDrill(options: Options, folder: string): Promise<boolean> {
     }
     say(`the older one has stopped: ${ends.join(", ")}`);
     await work("this version works alone");
-    const broken = await settle(site, processes, load, consumers, interrupted.signal);
+    const broken = await settle(site, processes, load, consumers, interrupted);
     const notClean = ends.filter((end) => !end.endsWith(": 0"));
     if (notClean.length > 0)
       broken["the older version did not stop with exit code 0"] = { times: notClean.length, such: notClean };
@@ -102,3 +90,5 @@ async function runDrill(options: Options, folder: string): Promise<boolean> {
     await site.close();
   }
 }
+
+runInBuildFolder(command, runDrill);

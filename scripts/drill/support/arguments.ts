@@ -1,4 +1,6 @@
+import { rmSync } from "node:fs";
 import { Command, InvalidArgumentError } from "commander";
+import { makeBuildFolder } from "./build.js";
 
 /** Of a drill's own command line. */
 export const drill = (name: string, about: string): Command =>
@@ -12,9 +14,31 @@ export function wholeFrom(least: number, most: number): (text: string) => number
   };
 }
 
-/** Aborts when the drill is told to stop, so that it cleans up. */
+/** Aborts when the drill is told to stop, so that it cleans up. Told twice, it ends at once. */
 export function interruption(): AbortSignal {
   const interrupted = new AbortController();
-  for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => interrupted.abort(new Error("interrupted")));
+  for (const name of ["SIGINT", "SIGTERM"] as const)
+    process.once(name, () => {
+      interrupted.abort(new Error("interrupted"));
+      process.once(name, () => process.exit(1));
+    });
   return interrupted.signal;
+}
+
+/** Runs a drill in a folder for its builds, which goes with it. Exit code 1 when a promise was broken, or the drill could not be run. */
+export function runInBuildFolder<O>(command: Command, work: (options: O, folder: string) => Promise<boolean>): void {
+  command
+    .action(async (options: O) => {
+      const folder = makeBuildFolder();
+      try {
+        process.exitCode = (await work(options, folder)) ? 0 : 1;
+      } finally {
+        rmSync(folder, { recursive: true, force: true });
+      }
+    })
+    .parseAsync()
+    .catch((error: Error) => {
+      process.stderr.write(`${command.name()}: ${error.message}\n`);
+      process.exitCode = 1;
+    });
 }

@@ -2,9 +2,9 @@ import { readdir } from "node:fs/promises";
 import type { App } from "../../../src/app.js";
 import { InvalidSubmissionError, UnscannableError } from "../../../src/errors.js";
 import type { VerdictKind } from "../../../src/model.js";
+import { within } from "../../../src/platform/deadline.js";
 import { judge } from "../../../src/scan.js";
 import type { BadInput, Expectation } from "./bad-media.js";
-import { deadline } from "./deadline.js";
 
 /** What became of an input: a verdict, or "refused" (parked), or "failed": an error that is none of the three that mean something. */
 export interface Judgement {
@@ -22,10 +22,9 @@ const GRACE_MS = 15_000;
 /** Reads and judges as a worker does, up to recording it. Never throws, but for the signal's reason. */
 export async function judgeMedia(app: App, media: { path: string } | { url: string }, signal: AbortSignal): Promise<Judgement> {
   const fromMs = performance.now();
-  const late = deadline(app.config.scanTimeoutMs + GRACE_MS, signal);
   const told = (about: Omit<Judgement, "tookMs">): Judgement => ({ ...about, tookMs: performance.now() - fromMs });
   try {
-    const reading = await app.scanSteps.read(media, late.signal);
+    const reading = await within(app.config.scanTimeoutMs + GRACE_MS, signal, (late) => app.scanSteps.read(media, late));
     const { verdict } = await judge(app.scanSteps, reading);
     const medianBits = verdict.matches[0]?.medianDistanceBits ?? undefined;
     return told({ verdict: verdict.kind, reason: verdict.reasons.join(" "), framesRead: reading.framesRead, medianBits });
@@ -35,8 +34,6 @@ export async function judgeMedia(app: App, media: { path: string } | { url: stri
     if (error instanceof UnscannableError) return told({ verdict: "unscannable", reason: error.reason, framesRead: 0 });
     if (error instanceof InvalidSubmissionError) return told({ verdict: "refused", reason, framesRead: 0 });
     return told({ verdict: "failed", reason, framesRead: 0 });
-  } finally {
-    late.clear();
   }
 }
 

@@ -1,13 +1,13 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { appendFile, chmod, chown, mkdir } from "node:fs/promises";
-import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
 import { findPostgresPackage, preparePostgresBinaries } from "../../../src/platform/postgres-binaries.js";
 import { type Cluster, ensureCluster, readPostmaster, SUPERUSER, startServer } from "../../../src/platform/postgres-cluster.js";
 import { serviceUserFor } from "../../../src/platform/service-user.js";
+import { freePort } from "./free-port.js";
 
 /** A server that can be stopped in every way, and comes back on the same port with what it had kept. */
 export interface Server {
@@ -48,14 +48,6 @@ export async function startPostgres(folder: string): Promise<PostgresServer> {
     },
     start: () => startServer(cluster),
   };
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 /**

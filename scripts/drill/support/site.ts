@@ -8,8 +8,9 @@ import { addKnown } from "../../../src/bench/load-submissions.js";
 import { createPool } from "../../../src/platform/database.js";
 import { createLog } from "../../../src/platform/log.js";
 import { CHECKOUT, run } from "./build.js";
+import { freePort } from "./free-port.js";
 import { startProxy, type TcpProxy } from "./proxy.js";
-import { freePort, type PostgresServer, startPostgres, startRedis } from "./servers.js";
+import { type PostgresServer, startPostgres, startRedis } from "./servers.js";
 import { type ServiceProcess, superviseService } from "./service-process.js";
 
 /** A whole installation on this machine, with a proxy before each of its servers. */
