@@ -1,12 +1,12 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { findFfmpeg } from "../../src/media/find-ffmpeg.js";
 import { type TestDatabase, testDatabase } from "../support/database.js";
+import { freePort } from "../support/free-port.js";
 import { isThere, ROOT, read, run } from "./support.js";
 
 /** What the image is made with, and bubblewrap in the place of a container engine: its root, its user, nothing else. */
@@ -107,15 +107,6 @@ function inImage(args: string[], env: Record<string, string> = {}): [string, str
 }
 
 const runInImage = (...args: string[]) => run(...inImage(args));
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, "close");
-  return port;
-}
 
 /** bubblewrap passes no signals on; a container engine sends them to the program itself. */
 const childOf = (pid: number) => Number(readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim());

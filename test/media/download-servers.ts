@@ -1,5 +1,7 @@
 import { once } from "node:events";
+import { readdirSync } from "node:fs";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import { expect } from "vitest";
 import type { Network } from "../../src/media/allowed-address.js";
 
 /** Answers a request, given as its head, with raw bytes. */
@@ -74,4 +76,15 @@ export function testNetwork(names: Record<string, string[][]>): Network & { reso
       );
     },
   };
+}
+
+/** The error of a download, after checking that it left no file in `tmpDir` and tells no secret. */
+export async function failedDownload(fetched: Promise<unknown>, tmpDir: string): Promise<Error & { retryAfterMs?: number }> {
+  const error = await fetched.then(
+    () => new Error("it was fetched"),
+    (e: Error) => e,
+  );
+  expect(readdirSync(tmpDir)).toEqual([]);
+  expect(error.message).not.toContain("secret");
+  return error;
 }

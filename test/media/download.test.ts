@@ -8,7 +8,7 @@ import { InvalidSubmissionError, TransientError, UnscannableError } from "../../
 import { type FetchOptions, fetchMedia } from "../../src/media/fetch-media.js";
 import { stillThere } from "../../src/media/still-there.js";
 import { temporaryDir } from "../support/temporary-dir.js";
-import { http, PUBLIC, type RawAnswer, type RawServer, rawServer, testNetwork } from "./download-servers.js";
+import { failedDownload, http, PUBLIC, type RawAnswer, type RawServer, rawServer, testNetwork } from "./download-servers.js";
 
 const never = new AbortController().signal;
 const tmpDir = join(temporaryDir().path, "tmp");
@@ -199,15 +199,7 @@ function optionsFor(more: Partial<FetchOptions> = {}): FetchOptions {
 const get = (path: string, more: Partial<FetchOptions> = {}, host = "media.test") =>
   fetchMedia({ url: `http://${host}:${server.port}${path}?token=secret` }, optionsFor(more), never);
 
-async function failure(fetched: Promise<unknown>): Promise<Error & { retryAfterMs?: number }> {
-  const error = await fetched.then(
-    () => new Error("it was fetched"),
-    (e: Error) => e,
-  );
-  expect(readdirSync(tmpDir)).toEqual([]);
-  expect(error.message).not.toContain("secret");
-  return error;
-}
+const failure = (fetched: Promise<unknown>) => failedDownload(fetched, tmpDir);
 
 describe("a server of media", () => {
   test.each([

@@ -11,6 +11,7 @@ import { InvalidSubmissionError, TransientError, UnscannableError } from "../../
 import { removeLeftOvers } from "../../src/media/download-left-overs.js";
 import { type FetchOptions, fetchMedia } from "../../src/media/fetch-media.js";
 import { temporaryDir } from "../support/temporary-dir.js";
+import { failedDownload } from "./download-servers.js";
 
 const never = new AbortController().signal;
 const base = temporaryDir().path;
@@ -74,16 +75,7 @@ afterAll(() => {
 const get = (path: string, options: Partial<FetchOptions> = {}, signal = never) =>
   fetchMedia({ url: `${origin}${path}?token=secret` }, { ...OPTIONS, ...options }, signal);
 
-/** The error of a download, after checking that it left no file and tells no secret. */
-async function failure(fetched: Promise<unknown>): Promise<Error> {
-  const error = await fetched.then(
-    () => new Error("it was fetched"),
-    (e: Error) => e,
-  );
-  expect(readdirSync(tmpDir)).toEqual([]);
-  expect(error.message).not.toContain("secret");
-  return error;
-}
+const failure = (fetched: Promise<unknown>) => failedDownload(fetched, tmpDir);
 
 describe("a download", () => {
   test("is a private copy with its digest, until it is disposed of, twice if you like", async () => {

@@ -1,12 +1,11 @@
-import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
+import { execFileSync, spawnSync } from "node:child_process";
 import { chmodSync, chownSync, statSync, writeFileSync } from "node:fs";
-import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { createPool } from "../../src/platform/database.js";
 import { openEmbeddedPostgres } from "../../src/platform/embedded-postgres.js";
 import { createLog } from "../../src/platform/log.js";
+import { freePort } from "../support/free-port.js";
+import { runRedis } from "../support/redis.js";
 import { temporaryDir } from "../support/temporary-dir.js";
 
 /** Why tests that need certificates are skipped; "" when they can run. */
@@ -55,39 +54,14 @@ export async function startTlsPostgres({ certificate, key }: Certificates): Prom
   return { url: server.connectionString, close };
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
 /** A Redis that speaks TLS and nothing else, and wants this password. */
 export async function startTlsRedis(
   { ca, certificate, key }: Certificates,
   password: string,
 ): Promise<{ port: number; close(): Promise<void> }> {
   const port = await freePort();
-  const dir = temporaryDir();
   const tls = ["--tls-cert-file", certificate, "--tls-key-file", key, "--tls-ca-cert-file", ca, "--tls-auth-clients", "no"];
-  const args = ["--port", "0", "--tls-port", `${port}`, "--bind", "127.0.0.1", "--save", "", "--dir", dir.path];
-  const child = spawn("redis-server", [...args, ...tls, "--requirepass", password], { stdio: ["ignore", "pipe", "ignore"] });
-  await ready(child);
-  const exited = once(child, "exit");
-  const kill = () => child.kill("SIGKILL");
-  process.once("exit", kill);
-  const close = async () => {
-    kill();
-    await exited;
-    process.off("exit", kill);
-    dir.remove();
-  };
-  return { port, close };
-}
-
-async function ready(child: ChildProcess): Promise<void> {
-  for await (const line of createInterface({ input: child.stdout! }))
-    if (/Ready to accept connections/.test(line)) return void child.stdout!.resume();
-  throw new Error("redis-server did not start");
+  const running = await runRedis(["--port", "0", "--tls-port", `${port}`, ...tls, "--requirepass", password]);
+  if (!running) throw new Error("redis-server did not start");
+  return { port, close: running.close };
 }

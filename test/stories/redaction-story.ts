@@ -1,8 +1,6 @@
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import type { AddressInfo } from "node:net";
-import { createServer } from "node:net";
 import { reupload } from "./support.js";
 
 /** What must be read nowhere, each under the name that a failing test tells. */
@@ -31,15 +29,6 @@ export function createPlants(): Plants {
 }
 
 export const sha256Of = (path: string): string => createHash("sha256").update(readFileSync(path)).digest("hex");
-
-/** A port that nobody listens on. */
-export async function closedPort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 /** Runs a command to its end; everything that it wrote. */
 export async function outputOf(args: string[], env: NodeJS.ProcessEnv): Promise<string> {

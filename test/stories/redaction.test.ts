@@ -10,8 +10,9 @@ import { createQueues, type Queues } from "../../src/platform/queues.js";
 import { image } from "../media/support.js";
 import { testConfig } from "../support/config.js";
 import { type TestDatabase, testDatabase } from "../support/database.js";
+import { freePort } from "../support/free-port.js";
 import { startProcess } from "../support/process.js";
-import { closedPort, createPlants, outputOf, sha256Of } from "./redaction-story.js";
+import { createPlants, outputOf, sha256Of } from "./redaction-story.js";
 import { mediaServer, reupload, send } from "./support.js";
 
 /** Ten submissions, of which some are tried for a while: reached only by a test that fails. */
@@ -96,7 +97,7 @@ describe("nothing that could hurt anybody is in what the program writes", () => 
   test("the service, through submissions that succeed, fail and are refused, wrong sign-ins and dead receivers", {
     timeout: 300_000,
   }, async () => {
-    const dead = await closedPort();
+    const dead = await freePort();
     const service = await startService({
       SMTP_URL: `smtp://${plant("mail user")}:${plant("mail password")}@127.0.0.1:${dead}`,
       MAIL_FROM: `${plant("mail sender")}@ourselves.example`,
@@ -196,7 +197,7 @@ describe("nothing that could hurt anybody is in what the program writes", () => 
   });
 
   test("the program when addresses are wrong, refused or nobody is there", async () => {
-    const dead = await closedPort();
+    const dead = await freePort();
     const user = `${plant("database user")}:${plant("wrong database password")}`;
     const answers = await Promise.all([
       outputOf(["status"], { ...env, DATABASE_URL: `postgres://${user}@127.0.0.1:${dead}/${plant("database name")}` }),

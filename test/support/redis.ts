@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { accessSync, constants } from "node:fs";
-import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { freePort } from "./free-port.js";
 import { temporaryDir } from "./temporary-dir.js";
 
 export interface TestRedis {
@@ -30,14 +30,6 @@ function isInstalled(): boolean {
  */
 export const redisMissing = isInstalled() ? "" : "(redis-server is not installed: apt-get install redis-server)";
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
 async function isReady(child: ChildProcess): Promise<boolean> {
   for await (const line of createInterface({ input: child.stdout! })) {
     if (/Ready to accept connections/.test(line)) return true;
@@ -49,22 +41,29 @@ async function isReady(child: ChildProcess): Promise<boolean> {
 export async function startRedis(port?: number): Promise<TestRedis | undefined> {
   if (redisMissing) return undefined;
   for (let attempt = 0; attempt < 10; attempt++) {
-    const dir = temporaryDir();
     const chosen = port ?? (await freePort());
-    const args = ["--port", `${chosen}`, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", dir.path];
-    const child = spawn("redis-server", args, { stdio: ["ignore", "pipe", "ignore"] });
-    const exited = once(child, "exit");
-    if (!(await isReady(child))) continue;
-    child.stdout.resume();
-    const kill = () => child.kill("SIGKILL");
-    process.once("exit", kill);
-    const close = async () => {
-      kill();
-      await exited;
-      process.off("exit", kill);
-      dir.remove();
-    };
-    return { url: `redis://127.0.0.1:${chosen}`, port: chosen, close };
+    const running = await runRedis(["--port", `${chosen}`, "--appendonly", "no"]);
+    if (running) return { url: `redis://127.0.0.1:${chosen}`, port: chosen, close: running.close };
   }
   throw new Error("redis-server did not start");
+}
+
+/** A redis-server on 127.0.0.1 that keeps nothing, with these arguments besides; undefined when it ended before it was ready. */
+export async function runRedis(args: string[]): Promise<{ close(): Promise<void> } | undefined> {
+  const dir = temporaryDir();
+  const child = spawn("redis-server", [...args, "--bind", "127.0.0.1", "--save", "", "--dir", dir.path], {
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  const exited = once(child, "exit");
+  if (!(await isReady(child))) return undefined;
+  child.stdout.resume();
+  const kill = () => child.kill("SIGKILL");
+  process.once("exit", kill);
+  const close = async () => {
+    kill();
+    await exited;
+    process.off("exit", kill);
+    dir.remove();
+  };
+  return { close };
 }

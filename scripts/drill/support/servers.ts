@@ -7,7 +7,7 @@ import { Redis } from "ioredis";
 import { findPostgresPackage, preparePostgresBinaries } from "../../../src/platform/postgres-binaries.js";
 import { type Cluster, ensureCluster, readPostmaster, SUPERUSER, startServer } from "../../../src/platform/postgres-cluster.js";
 import { serviceUserFor } from "../../../src/platform/service-user.js";
-import { freePort } from "./free-port.js";
+import { freePort } from "../../../test/support/free-port.js";
 
 /** A server that can be stopped in every way, and comes back on the same port with what it had kept. */
 export interface Server {
