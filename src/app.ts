@@ -23,7 +23,7 @@ import { materialOf } from "./hash-index/material.js";
 import { momentsOfHits, patchesOfReference } from "./hash-index/patches.js";
 import { recall } from "./hash-index/recall.js";
 import { addReference, retireReference } from "./hash-index/references.js";
-import { fetchMedia, fetchOptionsOf } from "./media/fetch-media.js";
+import { fetchMedia, fetchOptionsOf } from "./media/fetch/fetch-media.js";
 import { findDecoder } from "./media/find-decoder.js";
 import { readFrames } from "./media/frames.js";
 import { probeMedia } from "./media/probe.js";

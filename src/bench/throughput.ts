@@ -4,7 +4,7 @@ import type { App } from "../app.js";
 import { SUBMISSIONS } from "../intake/client.js";
 import type { ScanJob } from "../intake/job.js";
 import { type Decoder, findDecoder } from "../media/find-decoder.js";
-import { readStillImage } from "../media/still-image.js";
+import { readStillImage } from "../media/still/image.js";
 import type { VerdictKind } from "../model.js";
 import { STAGES, type Stage } from "../platform/metrics.js";
 import { jobIdFor } from "../platform/queues.js";

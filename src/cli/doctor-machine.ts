@@ -2,9 +2,9 @@ import { constants } from "node:fs";
 import { access, stat, statfs } from "node:fs/promises";
 import { SECRET_VARIABLES } from "../config/secret-files.js";
 import type { Config } from "../config.js";
+import { findPageFetcher } from "../media/fetch/page-fetcher.js";
 import { findDecoder } from "../media/find-decoder.js";
-import { findPageFetcher } from "../media/page-fetcher.js";
-import { giveBack, takeStillProcess } from "../media/still-pool.js";
+import { giveBack, takeStillProcess } from "../media/still/pool.js";
 import { availableMemory } from "../platform/postgres-settings.js";
 import { type Check, type Finding, gib, ok, warning, worstOf } from "./doctor-findings.js";
 

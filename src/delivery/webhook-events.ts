@@ -1,4 +1,5 @@
 import { isUuid } from "../platform/uuid.js";
+
 /** What a webhook can ask to hear of; `webhook.test` goes to whichever is tested. The migration's check holds the same list. */
 export const WEBHOOK_EVENTS = ["alert.raised", "alert.decided", "takedown.queued", "takedown.changed", "case.reupload"] as const;
 export type WebhookEvent = (typeof WEBHOOK_EVENTS)[number];

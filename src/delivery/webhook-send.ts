@@ -3,7 +3,7 @@ import { Webhook } from "standardwebhooks";
 import { Agent, type Dispatcher, request } from "undici";
 import { InvalidSubmissionError } from "../errors.js";
 
-/** What keeps us from calling addresses inside a private network: media/allowed-address.ts has both. */
+/** What keeps us from calling addresses inside a private network: media/fetch/allowed-address.ts has both. */
 export interface AddressGuard {
   /** Resolves a name to public addresses only, at the moment of connecting. */
   lookup: LookupFunction;

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Pool } from "pg";
 import { InvalidSubmissionError } from "../errors.js";
 import type { Queues } from "../platform/queues.js";
-import { enqueue, refuseIfDone } from "./enqueue.js";
+import { enqueue } from "./enqueue.js";
 import { parseJob, type ScanJob } from "./job.js";
 import { forgetReceived, keepReceived, noteEnqueued } from "./received.js";
 
@@ -32,9 +32,7 @@ export function createIntakeClient(queues: Pick<Queues, "queue">, pool?: Pool): 
       parseJob(job);
       if (!pool) return enqueue(queues, job);
       await keepReceived(pool, job);
-      const queued = refuseIfDone(queues, job)
-        .then(() => enqueue(queues, job, true))
-        .then(() => noteEnqueued(pool, [job.submissionId]));
+      const queued = enqueue(queues, job, true).then(() => noteEnqueued(pool, [job.submissionId]));
       await Promise.race([queued, sleep(PATIENCE_MS, undefined, { ref: false })]).catch(async (error) => {
         if (!(error instanceof InvalidSubmissionError)) return;
         await forgetReceived(pool, job.submissionId);

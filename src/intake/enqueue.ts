@@ -16,26 +16,26 @@ export const isHollow = ({ name, data }: Pick<Job, "name" | "data">): boolean =>
   !name && (data === undefined || (typeof data === "object" && data !== null && Object.keys(data).length === 0));
 
 /**
- * Puts a job into the queue. While the queue has the same one, waiting or under way, nothing changes; one that is over makes place.
+ * Puts a job into the queue. While the queue has the same one, waiting or under way, nothing changes; one that failed makes place, and
+ * may have been another: it is mended.
  *
- * @throws InvalidSubmissionError when the queue has the same `submissionId` with other content. Error when a hollow one is in the way,
- *   which a worker has at this moment.
+ * @param again also one that is done makes place.
+ * @throws InvalidSubmissionError when the queue has the same `submissionId` with other content, or remembers it as done. Error when a
+ *   hollow one is in the way, which a worker has at this moment.
  */
 export async function enqueue(queues: Pick<Queues, "queue">, job: ScanJob, again = false): Promise<void> {
   const queue: Queue<ScanJob> = queues.queue<ScanJob>(SUBMISSIONS);
   const jobId = jobIdFor(job.submissionId);
   const state = await queue.getJobState(jobId);
-  if (state === "failed" || (again && isOver(state))) await (await queue.getJob(jobId))?.remove();
+  if (state === "failed" || (again && state === "completed")) {
+    const over = await queue.getJob(jobId);
+    if (over && state === "completed" && !isHollow(over)) refuseOther(over.data, job);
+    await over?.remove();
+  }
   await queue.add("scan", job, { jobId, priority: job.priority ?? 0 });
   const queued = await queue.getJob(jobId);
   if (!queued) return;
   if (!isHollow(queued)) return refuseOther(queued.data, job);
   await queued.remove();
   await queue.add("scan", job, { jobId, priority: job.priority ?? 0 });
-}
-
-/** @throws InvalidSubmissionError when the queue remembers the same `submissionId` as done with other content. A parked one may differ: it is mended. */
-export async function refuseIfDone(queues: Pick<Queues, "queue">, job: ScanJob): Promise<void> {
-  const earlier = await queues.queue<ScanJob>(SUBMISSIONS).getJob(jobIdFor(job.submissionId));
-  if (earlier && !isHollow(earlier) && (await earlier.isCompleted())) refuseOther(earlier.data, job);
 }

@@ -3,8 +3,8 @@ import type { Decoder } from "./find-decoder.js";
 import type { Sampling } from "./frames.js";
 import { frameSize } from "./luma.js";
 import { pageDelaysMs } from "./probe.js";
-import { isDamage, openImage } from "./still-decoder.js";
-import { frameOf } from "./still-image.js";
+import { isDamage, openImage } from "./still/decoder.js";
+import { frameOf } from "./still/image.js";
 
 /** Pages decoded at a time. libwebp can only play from the start, so that fewer reads are less work; this bounds memory. */
 const CHUNK_PIXELS = 16_000_000;

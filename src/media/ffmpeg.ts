@@ -6,7 +6,7 @@ import { TransientError, UnscannableError } from "../errors.js";
 import { DEMUXERS } from "./containers.js";
 import { DECODER_LIST } from "./ffmpeg-decoders.js";
 import { type Decoder, FFMPEG_RESERVED_BYTES } from "./find-decoder.js";
-import { handFilter, killAll, setUpFailure, signalOf, spawnOptions } from "./sandbox.js";
+import { handFilter, killAll, setUpFailure, signalOf, spawnOptions } from "./sandbox/sandbox.js";
 
 export interface FfmpegTask {
   decoder: Decoder;

@@ -1,9 +1,9 @@
 import { resolve } from "node:path";
 import { UsageError } from "../errors.js";
 import { type Ffmpeg, findFfmpeg } from "./find-ffmpeg.js";
-import type { Sandbox, SandboxKind } from "./sandbox.js";
-import { chooseSandbox, pathOf } from "./sandbox-choice.js";
-import { librariesOf } from "./sandbox-libraries.js";
+import { chooseSandbox, pathOf } from "./sandbox/choice.js";
+import { librariesOf } from "./sandbox/libraries.js";
+import type { Sandbox, SandboxKind } from "./sandbox/sandbox.js";
 
 /** What media is decoded with, and within what. */
 export interface Decoder extends Ffmpeg {

@@ -3,7 +3,7 @@ import type { Frame, MediaFile, Probe } from "../model.js";
 import { readAnimatedWebp } from "./animated-webp.js";
 import { DEMUXERS } from "./containers.js";
 import type { Decoder } from "./find-decoder.js";
-import { readStillImage } from "./still-image.js";
+import { readStillImage } from "./still/image.js";
 import { readVideoFrames } from "./video-frames.js";
 
 /**

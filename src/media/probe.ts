@@ -6,8 +6,8 @@ import { runFfmpeg } from "./ffmpeg.js";
 import { refuseOtherCodecs } from "./ffmpeg-decoders.js";
 import type { Decoder } from "./find-decoder.js";
 import { type FfmpegInput, parseFfmpegInput } from "./parse-ffmpeg-input.js";
-import { type ImageMetadata, isDamage } from "./still-decoder.js";
-import { readImageMetadata } from "./still-image.js";
+import { type ImageMetadata, isDamage } from "./still/decoder.js";
+import { readImageMetadata } from "./still/image.js";
 
 export interface ProbeLimits {
   maxPixels: number;

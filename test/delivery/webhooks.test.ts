@@ -27,7 +27,7 @@ import {
   webhookSchema,
 } from "../../src/delivery/webhook-registry.js";
 import { runWebhooks, sendNow, type WebhookOptions } from "../../src/delivery/webhooks.js";
-import { lookupPublic, refusePrivateHost } from "../../src/media/allowed-address.js";
+import { lookupPublic, refusePrivateHost } from "../../src/media/fetch/allowed-address.js";
 import { listAudit } from "../../src/platform/audit.js";
 import { createPool } from "../../src/platform/database.js";
 import { createLog } from "../../src/platform/log.js";

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { CONFIG_VARIABLES, loadConfig } from "../../src/config.js";
-import { isPublicAddress } from "../../src/media/allowed-address.js";
+import { isPublicAddress } from "../../src/media/fetch/allowed-address.js";
 import { bytesOf, isThere, ROOT, read, readYaml, run } from "./support.js";
 
 interface Manifest {

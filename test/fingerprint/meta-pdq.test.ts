@@ -3,7 +3,7 @@ import { loadConfig } from "../../src/config.js";
 import { distance, hashFromHex } from "../../src/fingerprint/hash.js";
 import { listedQuery } from "../../src/fingerprint/meta-pdq.js";
 import { findDecoder } from "../../src/media/find-decoder.js";
-import { readStillImage } from "../../src/media/still-image.js";
+import { readStillImage } from "../../src/media/still/image.js";
 import { draw, GOLDEN, GOLDEN_FOLDER } from "./pictures.js";
 
 const decoder = await findDecoder(loadConfig({}));

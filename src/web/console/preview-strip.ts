@@ -1,6 +1,6 @@
 import type { Config } from "../../config.js";
 import { UnscannableError } from "../../errors.js";
-import { fetchMedia, fetchOptionsOf } from "../../media/fetch-media.js";
+import { fetchMedia, fetchOptionsOf } from "../../media/fetch/fetch-media.js";
 import { findDecoder } from "../../media/find-decoder.js";
 import { readFrames } from "../../media/frames.js";
 import { probeMedia } from "../../media/probe.js";
