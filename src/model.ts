@@ -223,7 +223,7 @@ export interface Match {
   algorithm: string;
   reference: ReferenceSummary;
   verdict: "match" | "review";
-  /** 0-1. */
+  /** 0-1: the share of those found like this that were right when it was measured. */
   confidence: number;
   transform: Transform;
   segments: Segment[];

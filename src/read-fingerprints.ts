@@ -134,7 +134,7 @@ async function readFrames(frames: AsyncIterable<StillFrame>, kind: MediaKind, th
   const patches = createPatchReader(kind, thinning.withinBits);
   const fingerprints: Query[] = [];
   const keep = ({ viewsOf, ...fingerprint }: Pending) => fingerprints.push({ ...fingerprint, views: viewsOf() });
-  const boxes = createBoxReader((picture, variant) => {
+  const boxes = createBoxReader(kind, (picture, variant) => {
     const { usable, fingerprint, views } = fingerprintFrame(picture, variant, kind);
     if (usable) thinner.push({ ...fingerprint, viewsOf: views }).forEach(keep);
   });

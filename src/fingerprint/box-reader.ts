@@ -1,4 +1,4 @@
-import type { Frame } from "../model.js";
+import type { Frame, MediaKind } from "../model.js";
 import { cropFrame } from "./borders.js";
 import { addEdges, boxesOf, type Edges, noEdges } from "./inner-boxes.js";
 
@@ -10,7 +10,7 @@ const WINDOW = 16;
 const EVERY = 2;
 
 /** What a picture holds in each of its boxes has its own name: one is compared with its like before it. */
-const VARIANTS = ["inside box", "inside another box"];
+const variantOf = (i: number): string => (i === 0 ? "inside box" : i === 1 ? "inside another box" : `inside box ${i + 1}`);
 
 export interface BoxReader {
   /** Takes the next picture. At most {@link WINDOW} are held. */
@@ -20,13 +20,13 @@ export interface BoxReader {
 }
 
 /** Looks for boxes ({@link boxesOf}) in pictures given in order of time, and gives what each picture holds inside of them. */
-export function createBoxReader(onPicture: (picture: Frame, variant: string) => void): BoxReader {
+export function createBoxReader(kind: MediaKind, onPicture: (picture: Frame, variant: string) => void): BoxReader {
   let held: Frame[] = [];
   let edges: Edges | undefined;
   const flush = (): void => {
-    const boxes = edges ? boxesOf(edges) : [];
+    const boxes = edges ? boxesOf(edges, kind === "image") : [];
     for (const frame of held) {
-      for (const [i, box] of boxes.entries()) onPicture(cropFrame(frame, box), VARIANTS[i]);
+      for (const [i, box] of boxes.entries()) onPicture(cropFrame(frame, box), variantOf(i));
     }
     held = [];
     edges = undefined;

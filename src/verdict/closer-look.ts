@@ -6,6 +6,7 @@ import type { Dihedral, Fingerprint, KnownMaterial, KnownPatch, PatchSet, View }
 import { type Agreement, chanceOfThere, doubtOfBits } from "./agreement.js";
 import type { Track } from "./align.js";
 import { lookAgain, type Placement } from "./second-look.js";
+import { shareOfBlocks } from "./share-of-blocks.js";
 import { momentsShowing, overlayOf } from "./shown-instead.js";
 
 /** What a closer look at all that is known of a reference found. */
@@ -17,10 +18,15 @@ export interface CloserLook {
   agreed: number;
   /** Whether whole pictures were compared, of which there are many, or only patches. */
   whole: boolean;
+  /** Of a still that lies where it was: the share of it that is found block by block. */
+  share: number;
+  /** Whether the line says that both videos begin and end together. */
+  together: boolean;
 }
 
 /** What is looked at. A past submission's fingerprints have no views; then those of the reference are used. */
 interface Seen {
+  durationMs: number;
   fingerprints: (Fingerprint & { views?: View[] })[];
   patchSets: PatchSet[];
 }
@@ -63,7 +69,20 @@ export function lookCloser(
   referenceMs: number,
 ): CloserLook {
   const looks = lines.map((line) => lookAlong(seen, line, dihedral, known, referenceMs));
-  return looks.reduce((a, b) => (agreedIn(b) > agreedIn(a) ? b : a));
+  const best = looks.reduce((a, b) => (agreedIn(b) > agreedIn(a) ? b : a));
+  return looks.find((look) => look.together && look.agreed >= LEAST_TOGETHER * best.agreed) ?? best;
+}
+
+/** A line along which both videos begin and end together is taken for the right one if so much of what agrees along the best one does. */
+const LEAST_TOGETHER = 0.6;
+
+/** Pictures and sound of one file may end this far apart, and a duration is that of the longer. */
+const TOGETHER_MS = 500;
+
+/** Whether both begin and end together, and all of the reference was looked at. */
+function isTogether({ speed, offsetMs }: Track, submissionMs: number, referenceMs: number): boolean {
+  const [from, to] = [offsetMs, offsetMs + speed * submissionMs].sort((a, b) => a - b);
+  return referenceMs <= AROUND_MS && Math.abs(from) <= TOGETHER_MS && Math.abs(to - referenceMs) <= TOGETHER_MS;
 }
 
 /** Half seconds that agree, fewer the smaller their share of those compared. */
@@ -87,7 +106,9 @@ function lookAlong(seen: Seen, track: Track, dihedral: Dihedral, known: KnownMat
   const agreed = slots(looks.flatMap((l) => l.agreed));
   const tried = slots(looks.flatMap((l) => [...l.tried, ...l.agreed]));
   for (const slot of slots(shownInstead(seen, track, dihedral, placed, known, referenceMs))) tried.add(slot);
-  return { agreements, tried: tried.size, agreed: agreed.size, whole };
+  const share = whole ? Math.max(0, ...known.fingerprints.map((f) => shareOfBlocks(seen.fingerprints, dihedral, f))) : 0;
+  const together = isTogether(track, seen.durationMs, referenceMs);
+  return { agreements, tried: tried.size, agreed: agreed.size, whole, share, together };
 }
 
 /** The share of agreement is counted in slots of this length, on the reference's time line. */

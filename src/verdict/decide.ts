@@ -10,16 +10,17 @@ import type {
   MediaKind,
   PatchSet,
   ReferenceSummary,
-  Segment,
   Transform,
   Verdict,
   View,
 } from "../model.js";
 import { type Agreement, partAgreements, wholeAgreements } from "./agreement.js";
 import { align, linesToTry, momentsOf, segmentsOf, type Track } from "./align.js";
-import { AROUND_MS, type CloserLook, lookCloser } from "./closer-look.js";
+import { AROUND_MS, lookCloser } from "./closer-look.js";
+import { coverages, spanMs } from "./coverage.js";
+import { doubtOf } from "./doubt.js";
 import { reasonsFor } from "./explain.js";
-import type { Policy } from "./policy.js";
+import type { Doubt, Policy } from "./policy.js";
 
 /** What a verdict needs to know of the submission. */
 export interface Judged {
@@ -54,10 +55,9 @@ const TURNS: Record<Dihedral, Pick<Transform, "mirrored" | "rotatedDeg">> = {
  */
 export function decide(judged: Judged, found: Evidence, policy: Policy): Verdict {
   const candidates = candidatesOf(judged, found, policy);
-  const shown = candidates.filter((c) => c.confidence >= policy.reviewConfidence);
-  const matches = withoutTemplates(shown, policy).sort(
-    (a, b) => b.confidence - a.confidence || b.framesAgreeing - a.framesAgreeing,
-  );
+  const shown = candidates.filter((c) => c.evidence >= policy.reviewConfidence);
+  const told = withoutTemplates(shown, policy).sort((a, b) => b.evidence - a.evidence || b.framesAgreeing - a.framesAgreeing);
+  const matches = told.map((c) => asMatch(c, policy));
   const usable = judged.fingerprints.length > 0 || judged.patchSets.some((set) => set.hashes.length > 0);
   const kind = matches.some((m) => m.verdict === "match")
     ? "match"
@@ -67,7 +67,7 @@ export function decide(judged: Judged, found: Evidence, policy: Policy): Verdict
         ? "clear"
         : "unscannable";
   const nearestMiss = matches.length === 0 ? missOf(candidates, policy) : undefined;
-  return { kind, matches, reasons: reasonsFor(kind, matches, judged), nearestMiss, policyVersion: policy.version };
+  return { kind, matches, reasons: reasonsFor(kind, told, judged), nearestMiss, policyVersion: policy.version };
 }
 
 type Evidence = Pick<Found, "hits" | "patchHits" | "moments" | "references" | "material">;
@@ -96,8 +96,8 @@ export interface Region {
  */
 export function worthACloserLook(judged: Judged, found: Evidence, policy: Policy): Region[] {
   return candidatesOf(judged, found, policy)
-    .filter((c) => c.verdict === "review" || (c.framesAgreeing < SURE_MOMENTS && c.reference.kind === "video"))
-    .sort((a, b) => b.confidence - a.confidence)
+    .filter((c) => c.doubt !== undefined || (c.framesAgreeing < SURE_MOMENTS && c.reference.kind === "video"))
+    .sort((a, b) => b.evidence - a.evidence)
     .slice(0, CLOSER_LOOKS)
     .map(({ reference, segments }) => ({
       referenceId: reference.id,
@@ -107,22 +107,33 @@ export function worthACloserLook(judged: Judged, found: Evidence, policy: Policy
 }
 
 function missOf(candidates: Candidate[], policy: Policy): string | undefined {
-  const [nearest] = [...candidates].sort((a, b) => b.confidence - a.confidence);
+  const [nearest] = [...candidates].sort((a, b) => b.evidence - a.evidence);
   if (!nearest) return undefined;
-  return `nearest: known material "${nearest.reference.label}" of case ${nearest.caseId}, confidence ${nearest.confidence}; a person is asked from ${policy.reviewConfidence} on`;
+  return `nearest: known material "${nearest.reference.label}" of case ${nearest.caseId}, evidence ${nearest.evidence}; a person is asked from ${policy.reviewConfidence} on`;
 }
 
-/** A match, and how much of the known picture was found at its surest moment. */
-type Candidate = Match & { share: number };
+interface Candidate extends Omit<Match, "verdict" | "confidence"> {
+  /** 0-1: 1 less what chance leaves. The same for all that is next to certain to be the known picture, be it a quoted second. */
+  evidence: number;
+  /** How much of the known picture was found at its surest moment. */
+  share: number;
+  /** Why a person should look; a match has none. */
+  doubt?: Doubt;
+}
 
 /**
  * What several cases have in common is a template (of a meme, a slide, an intro), not the material: then a match on part of a
  * picture is for a person. The same material registered in several cases is not concerned: it is found whole.
  */
-function withoutTemplates(candidates: Candidate[], policy: Policy): Match[] {
+function withoutTemplates(candidates: Candidate[], policy: Policy): Candidate[] {
   const partial = candidates.filter((c) => c.share < policy.wholeShare);
   const common = new Set(partial.map((c) => c.caseId)).size >= policy.templateCases;
-  return candidates.map(({ share, ...match }) => (common && share < 1 ? { ...match, verdict: "review" } : match));
+  return candidates.map((c): Candidate => (common && c.share < 1 ? { ...c, doubt: "template" } : c));
+}
+
+/** What is told of a candidate: how often what looked like it was right when that was measured. */
+function asMatch({ evidence, share: _, doubt, ...match }: Candidate, { rightShare }: Policy): Match {
+  return { ...match, verdict: doubt ? "review" : "match", confidence: Math.min(evidence, rightShare[doubt ?? "none"]) };
 }
 
 /** The verdict on media that could not be read at all. */
@@ -174,16 +185,22 @@ function matchOf(
     caseId: reference.caseId,
     algorithm: [...judged.fingerprints, ...judged.patchSets][0].algorithm,
     reference,
-    confidence: confidenceOf(surest),
+    evidence: evidenceOf(surest),
     transform: transformOf(dihedral, tracks[0], agreements),
     segments,
     framesAgreeing: surest.length,
     medianDistanceBits: bits.length > 0 ? median(bits) : null,
     ...coverages(segments, durations),
   };
-  const share = Math.max(...agreements.map((a) => a.share));
-  const verdict = judge({ ...match, ...coverages(seen, durations) }, share, surest, spanMs(segments), judged, policy, closer);
-  return { ...match, verdict, share };
+  const share = Math.max(closer?.share ?? 0, ...agreements.map((a) => a.share));
+  const doubt = doubtOf(
+    { ...match, ...coverages(seen, durations), share, sharedMs: spanMs(segments) },
+    surest,
+    judged,
+    policy,
+    closer,
+  );
+  return { ...match, share, ...(doubt && { doubt }) };
 }
 
 /** The dihedral under which most moments agree, surer ones counting more. */
@@ -197,63 +214,12 @@ function surestPerMoment(agreements: Agreement[]): Agreement[] {
   return [...groupBy(agreements, (a) => a.atMs).values()].map((group) => group.reduce((a, b) => (b.doubt < a.doubt ? b : a)));
 }
 
-function judge(
-  match: Pick<Match, "coverageOfReference" | "coverageOfSubmission" | "reference" | "confidence">,
-  share: number,
-  surest: Agreement[],
-  sharedMs: number,
-  judged: Judged,
-  policy: Policy,
-  closer: CloserLook | undefined,
-): "match" | "review" {
-  if (match.confidence < policy.matchConfidence) return "review";
-  const isStill = judged.kind === "image" || match.reference.kind === "image";
-  if (isStill && match.reference.list !== undefined) return isNear(surest, policy) ? "match" : "review";
-  if (isStill) return share >= policy.stillShare ? "match" : "review";
-  const shortest = Math.min(match.reference.durationMs, judged.durationMs);
-  const least = shortest < policy.minSpanMs ? policy.minCoverageOfShort : policy.minCoverage;
-  const claimed = Math.max(match.coverageOfReference, match.coverageOfSubmission, shareOfMoments(surest, judged));
-  const most = agreedShare(closer) >= least || (claimed >= least && !isQuotation(surest, closer));
-  const long = surest.length >= policy.minFrames && sharedMs >= policy.minSpanMs;
-  return most || long ? "match" : "review";
-}
-
-/** One hash of others, without parts or a second hash that could confirm it, must be nearer than one of ours. */
-const isNear = (surest: Agreement[], { listedBits }: Policy): boolean =>
-  surest.some(({ bits }) => bits !== undefined && bits <= listedBits);
-
-/** Half seconds that must agree before their share counts. Patches are few: with them it takes more than a second that was only quoted. */
-const LEAST_AGREED = { whole: 2, parts: 4 };
-
-/** Share of the half seconds of the reference that could be compared and agree. */
-const agreedShare = (closer: CloserLook | undefined): number =>
-  closer && closer.agreed >= LEAST_AGREED[closer.whole ? "whole" : "parts"] ? closer.agreed / closer.tried : 0;
-
-/**
- * All that agrees lies within this on both time lines, and of so many half seconds compared only a smaller share agrees: then the rest is
- * something else, whatever the span seems to cover.
- */
-const QUOTED = { withinMs: 1_500, leastTried: 4, share: 0.4 };
-
-function isQuotation(surest: Agreement[], closer: CloserLook | undefined): boolean {
-  if (!closer || closer.tried < QUOTED.leastTried || closer.agreed >= QUOTED.share * closer.tried) return false;
-  const spread = (of: (a: Agreement) => number) => Math.max(...surest.map(of)) - Math.min(...surest.map(of));
-  return spread((a) => a.atMs) < QUOTED.withinMs && spread((a) => a.referenceAtMs) < QUOTED.withinMs;
-}
-
-/** Share of the submission's moments that agree: a dark or flat video has few that could. */
-function shareOfMoments(surest: Agreement[], { fingerprints, patchSets }: Judged): number {
-  const comparable = Math.max(new Set(fingerprints.map((f) => f.atMs)).size, 1);
-  const parts = surest.filter((a) => a.bits === undefined).length;
-  return Math.max(surest.length / comparable, parts / Math.max(patchSets.length, 1));
-}
-
 /**
  * How sure we are that the moments show the same, from 0 to 1. Doubts would multiply if moments were independent; the
  * pictures of a video resemble each other, so the second surest counts half, the third a third, and so on. However
  * often a moment of the reference is seen, it counts once.
  */
-function confidenceOf(surest: Agreement[]): number {
+function evidenceOf(surest: Agreement[]): number {
   const doubts = [...groupBy(surest, (a) => a.referenceAtMs).values()].map((group) => Math.min(...group.map((a) => a.doubt)));
   const evidence = doubts.sort((a, b) => a - b).reduce((sum, doubt, i) => sum - Math.log(doubt) / (i + 1), 0);
   return Math.round((1 - Math.exp(-evidence)) * 1e6) / 1e6;
@@ -262,38 +228,6 @@ function confidenceOf(surest: Agreement[]): number {
 function transformOf(dihedral: Dihedral, track: Track, agreements: Agreement[]): Transform {
   const parts = agreements.filter((a) => a.part).length;
   return { ...TURNS[dihedral], speed: Math.round(track.speed * 100) / 100, cropped: 2 * parts > agreements.length };
-}
-
-const spanMs = (segments: Segment[]): number => unionMs(segments.map((s) => [s.submissionFromMs, s.submissionToMs]));
-
-const coverages = (
-  segments: Segment[],
-  { submissionMs, referenceMs }: { submissionMs: number; referenceMs: number },
-): Pick<Match, "coverageOfReference" | "coverageOfSubmission"> => ({
-  coverageOfReference: coverage(
-    segments.map((s) => [s.referenceFromMs, s.referenceToMs]),
-    referenceMs,
-  ),
-  coverageOfSubmission: coverage(
-    segments.map((s) => [s.submissionFromMs, s.submissionToMs]),
-    submissionMs,
-  ),
-});
-
-/** Share of `durationMs` that the spans cover together; 1 for a still, which has no duration. */
-function coverage(spans: [number, number][], durationMs: number): number {
-  if (durationMs <= 0) return 1;
-  return Math.round(Math.min(1, unionMs(spans) / durationMs) * 1000) / 1000;
-}
-
-function unionMs(spans: [number, number][]): number {
-  let total = 0;
-  let reach = Number.NEGATIVE_INFINITY;
-  for (const [from, to] of [...spans].sort((a, b) => a[0] - b[0])) {
-    total += Math.max(0, to - Math.max(from, reach));
-    reach = Math.max(reach, to);
-  }
-  return total;
 }
 
 function median(values: number[]): number {

@@ -1,9 +1,21 @@
 import type { Match, Segment, VerdictKind } from "../model.js";
+import type { Doubt } from "./policy.js";
+
+type Told = Omit<Match, "verdict" | "confidence"> & { doubt?: Doubt };
+
+/** Why a person should look, as the end of a sentence. */
+const BECAUSE: Record<Doubt, string> = {
+  weak: "it may be chance",
+  part: "it is less than half of the known picture",
+  listed: "only one hash of a list agrees, and not closely",
+  short: "it is a short piece of longer videos",
+  template: "several cases have it in common",
+};
 
 /** The reasons of a verdict, as sentences a caseworker can read without knowing what a hash is. */
 export function reasonsFor(
   kind: VerdictKind,
-  matches: Match[],
+  matches: Told[],
   judged: { framesRead: number; framesUnusable: number; fingerprints: unknown[] },
 ): string[] {
   if (matches.length > 0) return matches.map(reasonOf);
@@ -17,16 +29,16 @@ export function reasonsFor(
   return [`nothing in it resembles known material (${judged.fingerprints.length} pictures compared${unusable})`];
 }
 
-function reasonOf(match: Match): string {
+function reasonOf(match: Told): string {
   const { reference, framesAgreeing, medianDistanceBits } = match;
   const which = medianDistanceBits === null ? "part of " : "";
   const frames = framesAgreeing === 1 ? `${which}one picture agrees` : `${which}${framesAgreeing} pictures agree`;
   const distance = medianDistanceBits === null ? "" : `, median distance ${medianDistanceBits} of 256 bits`;
   const spans = reference.kind === "video" ? ` at ${spansOf(match.segments)}` : "";
-  return `known material "${reference.label}" of case ${match.caseId}${spans}: ${frames}${distance}${changes(match)}`;
+  return `known material "${reference.label}" of case ${match.caseId}${spans}: ${frames}${distance}${changes(match)}${match.doubt ? `; for a person, because ${BECAUSE[match.doubt]}` : ""}`;
 }
 
-function changes({ transform }: Match): string {
+function changes({ transform }: Told): string {
   const found = [
     transform.mirrored ? "mirrored" : "",
     transform.rotatedDeg !== 0 ? `rotated by ${transform.rotatedDeg}°` : "",

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import type { Fingerprint, Hit, KnownMaterial, Query, ReferenceSummary } from "../../src/model.js";
+import { lookCloser } from "../../src/verdict/closer-look.js";
 import { decide, type Judged, worthACloserLook } from "../../src/verdict/decide.js";
 import { POLICY } from "../../src/verdict/policy.js";
 import { queryOf, randomFrom, randomHash, turnBits } from "../support/material.js";
@@ -91,4 +92,48 @@ test("a past submission, whose views are not kept, is compared through the refer
   const withViews = new Map([["r1", { fingerprints: known, patches: [] }]]);
   expect(decide(past, { ...evidence([hitAt(9_000, 4, 4)]), material: withViews }, POLICY).kind).toBe("match");
   expect(known[0].algorithm).toBe(ALGORITHM);
+});
+
+const unmoved = { x: 0, y: 0, size: 1, mirrored: false };
+const partAt = (atMs: number, referenceAtMs: number, placement = unmoved) => ({
+  ...{ atMs, untilMs: atMs, referenceAtMs, referenceUntilMs: referenceAtMs, dihedral: "original" as const },
+  ...{ doubt: 1e-6, part: true, share: 0.3, placement },
+});
+const lineAt = (offsetMs: number, ...agreements: ReturnType<typeof partAt>[]) => ({ speed: 1, offsetMs, agreements });
+
+test("of a still under a sticker the share is told block by block, unless it was moved or is another", () => {
+  const still = known[0];
+  const under = (pdqBits: number, blockBits: number) => ({
+    durationMs: 0,
+    patchSets: [],
+    fingerprints: [queryOf(turnBits(still.pdq, pdqBits, random), turnBits(still.blockhash, blockBits, random), 0, random)],
+  });
+  const shareOf = (seen: ReturnType<typeof under>, placement = unmoved) =>
+    lookCloser(seen, [lineAt(0, partAt(0, 0, placement))], "original", { fingerprints: [still], patches: [] }, 0).share;
+  expect(shareOf(under(86, 40))).toBeCloseTo(1 - 40 / 128);
+  expect(shareOf(under(110, 40))).toBe(0);
+  expect(shareOf(under(86, 150))).toBe(0);
+  expect(shareOf(under(86, 40), { ...unmoved, size: 0.8 })).toBe(0);
+});
+
+test("of two lines that agree alike, the one is taken along which both videos begin and end together", () => {
+  const start = { fingerprints: known.slice(0, 1).map((f) => ({ ...f, untilMs: 900 })), patches: [] };
+  const copyOf = (durationMs: number) => ({
+    durationMs,
+    patchSets: [],
+    fingerprints: [0, 250, 500, 750].map((atMs) => queryOf(turnBits(known[0].pdq, 10, random), randomHash(random), atMs, random)),
+  });
+  const lines = [lineAt(-400, partAt(500, 0)), lineAt(0, partAt(0, 0))];
+  const look = lookCloser(copyOf(4_000), lines, "original", start, 4_300);
+  expect(look.together).toBe(true);
+  expect(look.agreed).toBeGreaterThanOrEqual(2);
+  expect(lookCloser(copyOf(9_000), lines, "original", start, 4_300).together).toBe(false);
+  expect(lookCloser(copyOf(4_000), [lineAt(2_000, partAt(0, 2_000))], "original", start, 4_300).together).toBe(false);
+});
+
+test("the same first second in two videos of one length is for review when something else follows", () => {
+  const submission = { ...submissionWith(knownFrom(0, (second) => (second === 0 ? 4 : undefined))), durationMs: 10_000 };
+  const found = evidence([hitAt(0, 0, 4)]);
+  const verdict = decide(submission, { ...found, material: new Map([["r1", material]]) }, POLICY);
+  expect(verdict.kind).toBe("review");
 });

@@ -113,16 +113,20 @@ describe("how sure it is", () => {
     expect(judge({ ...still, hits: [hitAt(0, 7_000, { pdqDistance: 31, blockhashDistance: 110 })] }).kind).toBe("review");
   });
 
-  test("confidence grows with agreeing frames and with nearness, and stays within 0 and 1", () => {
-    const confidence = (count: number, pdqDistance: number) =>
-      judge({
-        frames: everyHalfSecond(0, 20_000),
-        hits: everyHalfSecond(0, count * 500).map((ms, i) => hitAt(i, ms, { pdqDistance })),
-      }).matches[0].confidence;
-    expect(confidence(4, 31)).toBeGreaterThan(confidence(1, 31));
-    expect(confidence(1, 5)).toBeGreaterThan(confidence(1, 30));
-    expect(confidence(1, 31)).toBeGreaterThanOrEqual(0);
-    expect(confidence(40, 0)).toBeLessThanOrEqual(1);
+  test("confidence is the share that was right of what was found like this, and the reason says why a person should look", () => {
+    const told = (hits: Hit[], durationMs: number) => judge({ frames: everyHalfSecond(0, durationMs), hits, durationMs });
+    const sure = told(
+      everyHalfSecond(0, 20_000).map((ms, i) => hitAt(i, ms)),
+      20_000,
+    );
+    expect(sure.matches[0].confidence).toBe(POLICY.rightShare.none);
+    expect(sure.reasons[0]).not.toContain("for a person");
+    const chance = told([hitAt(0, 0, { pdqDistance: 31, blockhashDistance: 110 })], 20_000);
+    expect(chance.matches[0].confidence).toBe(POLICY.rightShare.weak);
+    expect(chance.reasons[0]).toContain("for a person, because it may be chance");
+    const quoted = told([hitAt(50, 5_000), hitAt(51, 5_500)], 60_000);
+    expect(quoted.matches[0].confidence).toBe(POLICY.rightShare.short);
+    expect(quoted.reasons[0]).toContain("for a person, because it is a short piece of longer videos");
   });
 
   test("the strongest case comes first, and every case that was hit is named", () => {
@@ -171,7 +175,7 @@ describe("what nobody can tell", () => {
       { ...POLICY, reviewConfidence: 0.999 },
     );
     expect(verdict.kind).toBe("clear");
-    expect(verdict.nearestMiss).toMatch(/"known.mp4" of case C-1, confidence 0\.99/);
+    expect(verdict.nearestMiss).toMatch(/"known.mp4" of case C-1, evidence 0\.99/);
   });
 
   test("pictures without a hit are clear, and the reason counts them", () => {

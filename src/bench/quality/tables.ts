@@ -106,23 +106,20 @@ function precision(score: Score, verdict: "match" | "review"): string {
   return `${right.size}/${total} (${(low * 100).toFixed(1)}-${(high * 100).toFixed(1)} %)`;
 }
 
-/** From these stated confidences on, as shares of one. */
-const CONFIDENCES = [0.999999, 0.9999, 0.999, 0];
-
 /** How sure a detector says it is of a case, against how often that case is in the file. Depends on the mix of files in the run. */
 export function confidenceTable(scores: Score[]): Table {
   const rows = scores.flatMap(({ detector, claims }) =>
-    (["match", "review"] as const).flatMap((verdict) =>
-      CONFIDENCES.flatMap((from, i) => {
-        const below = CONFIDENCES[i - 1] ?? Number.POSITIVE_INFINITY;
-        const mine = claims.filter((c) => c.verdict === verdict && c.confidence >= from && c.confidence < below);
-        const right = mine.filter((c) => c.right).length;
-        if (mine.length === 0) return [];
-        const { low, high } = clopperPearson(right, mine.length);
+    (["match", "review"] as const).flatMap((verdict) => {
+      const mine = claims.filter((c) => c.verdict === verdict);
+      const stated = [...new Set(mine.map((c) => c.confidence.toFixed(3)))].sort().reverse();
+      return stated.map((confidence) => {
+        const alike = mine.filter((c) => c.confidence.toFixed(3) === confidence);
+        const right = alike.filter((c) => c.right).length;
+        const { low, high } = clopperPearson(right, alike.length);
         const interval = `${(low * 100).toFixed(1)}-${(high * 100).toFixed(1)} %`;
-        return [[detector, verdict, `from ${from}`, `${right}/${mine.length}`, interval]];
-      }),
-    ),
+        return [detector, verdict, confidence, `${right}/${alike.length}`, interval];
+      });
+    }),
   );
   return {
     title: "Stated confidence and cases named rightly",

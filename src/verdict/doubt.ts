@@ -1,0 +1,66 @@
+import type { Match } from "../model.js";
+import type { Agreement } from "./agreement.js";
+import type { CloserLook } from "./closer-look.js";
+import type { Judged } from "./decide.js";
+import type { Doubt, Policy } from "./policy.js";
+
+/** What is judged: how much of either video agrees, how much of the picture, and for how long. */
+interface Found extends Pick<Match, "coverageOfReference" | "coverageOfSubmission" | "reference"> {
+  evidence: number;
+  share: number;
+  sharedMs: number;
+}
+
+/** What speaks against calling it a match; undefined when nothing does. Whether several cases share it is seen by comparing them. */
+export function doubtOf(
+  found: Found,
+  surest: Agreement[],
+  judged: Judged,
+  policy: Policy,
+  closer: CloserLook | undefined,
+): Exclude<Doubt, "template"> | undefined {
+  if (found.evidence < policy.matchConfidence) return "weak";
+  const { reference } = found;
+  const isStill = judged.kind === "image" || reference.kind === "image";
+  if (isStill && reference.list !== undefined) return isNear(surest, policy) ? undefined : "listed";
+  if (isStill) return found.share >= policy.stillShare ? undefined : "part";
+  const shortest = Math.min(reference.durationMs, judged.durationMs);
+  const least = shortest < policy.minSpanMs ? policy.minCoverageOfShort : policy.minCoverage;
+  const claimed = Math.max(found.coverageOfReference, found.coverageOfSubmission, shareOfMoments(surest, judged));
+  const most = agreedShare(closer) >= least || (claimed >= least && !isQuotation(surest, closer));
+  const long = surest.length >= policy.minFrames && found.sharedMs >= policy.minSpanMs;
+  return most || long ? undefined : "short";
+}
+
+/** One hash of others, without parts or a second hash that could confirm it, must be nearer than one of ours. */
+const isNear = (surest: Agreement[], { listedBits }: Policy): boolean =>
+  surest.some(({ bits }) => bits !== undefined && bits <= listedBits);
+
+/**
+ * Half seconds that must agree before their share counts. Patches are few: with them it takes more than a second that was only quoted, unless both
+ * videos begin and end together: a second on an otherwise plain wall is all that there is to agree.
+ */
+const LEAST_AGREED = { whole: 2, parts: 4 };
+
+/** Share of the half seconds of the reference that could be compared and agree. */
+const agreedShare = (closer: CloserLook | undefined): number =>
+  closer && closer.agreed >= LEAST_AGREED[closer.whole || closer.together ? "whole" : "parts"] ? closer.agreed / closer.tried : 0;
+
+/**
+ * All that agrees lies within this on both time lines, and of so many half seconds compared only a smaller share agrees: then the rest is
+ * something else, whatever the span seems to cover.
+ */
+const QUOTED = { withinMs: 1_500, leastTried: 4, share: 0.4 };
+
+function isQuotation(surest: Agreement[], closer: CloserLook | undefined): boolean {
+  if (!closer || closer.tried < QUOTED.leastTried || closer.agreed >= QUOTED.share * closer.tried) return false;
+  const spread = (of: (a: Agreement) => number) => Math.max(...surest.map(of)) - Math.min(...surest.map(of));
+  return spread((a) => a.atMs) < QUOTED.withinMs && spread((a) => a.referenceAtMs) < QUOTED.withinMs;
+}
+
+/** Share of the submission's moments that agree: a dark or flat video has few that could. */
+function shareOfMoments(surest: Agreement[], { fingerprints, patchSets }: Judged): number {
+  const comparable = Math.max(new Set(fingerprints.map((f) => f.atMs)).size, 1);
+  const parts = surest.filter((a) => a.bits === undefined).length;
+  return Math.max(surest.length / comparable, parts / Math.max(patchSets.length, 1));
+}
