@@ -1,5 +1,7 @@
 import type { Frame, Hash, PatchSet } from "../model.js";
-import { type Blob, blobsOf, type Integral, integralOf } from "./blobs.js";
+import { type Blob, blobsOf } from "./blobs.js";
+import { CELLS, cellMeans } from "./cell-means.js";
+import { type Integral, integralOf } from "./integral.js";
 
 /** The pipeline from a frame to its patches, like `ALGORITHM` for whole frames. */
 export const PATCH_ALGORITHM = "luma256-blob-brief128/1";
@@ -17,9 +19,6 @@ export const placeTolerance = (side: number): number => 0.2 * side + 0.03 * PATC
 
 /** The hashed square's side, in sigmas of its blob. */
 const SIDE_PER_SIGMA = 10;
-
-/** Cells a side that a square is averaged into. */
-const CELLS = 8;
 
 /**
  * The strongest patches of a frame, at most `count`, no two nearly on top of each other. The square around a blob is hashed
@@ -106,40 +105,13 @@ function pairs(): Int32Array {
 const cells = new Float64Array(CELLS * CELLS);
 
 function hashPatch(integral: Integral, x: number, y: number, side: number): Hash {
-  const cell = side / CELLS;
-  for (let i = 0; i < cells.length; i++) {
-    cells[i] = meanOf(integral, x - side / 2 + (i % CELLS) * cell, y - side / 2 + Math.floor(i / CELLS) * cell, cell);
-  }
+  cellMeans(integral, x, y, side, cells);
   const hash = new Uint8Array(BITS / 8);
   for (let bit = 0; bit < BITS; bit++) {
     if (cells[PAIRS[2 * bit]] > cells[PAIRS[2 * bit + 1]]) hash[bit >> 3] |= 0x80 >> (bit & 7);
   }
   return hash;
 }
-
-/** Mean luma of a square with fractional corners, cut at the frame's edges. */
-function meanOf(integral: Integral, left: number, top: number, side: number): number {
-  const x0 = clamp(left, 0, integral.width - 1);
-  const y0 = clamp(top, 0, integral.height - 1);
-  const x1 = clamp(left + side, x0 + 1, integral.width);
-  const y1 = clamp(top + side, y0 + 1, integral.height);
-  const sum = sumTo(integral, x1, y1) - sumTo(integral, x0, y1) - sumTo(integral, x1, y0) + sumTo(integral, x0, y0);
-  return sum / ((x1 - x0) * (y1 - y0));
-}
-
-/** The integral image between its grid points, where it is bilinear. */
-function sumTo({ sums, width, height }: Integral, x: number, y: number): number {
-  const xi = Math.min(Math.floor(x), width - 1);
-  const yi = Math.min(Math.floor(y), height - 1);
-  const fx = x - xi;
-  const fy = y - yi;
-  const at = yi * (width + 1) + xi;
-  const upper = sums[at] * (1 - fx) + sums[at + 1] * fx;
-  const lower = sums[at + width + 1] * (1 - fx) + sums[at + width + 2] * fx;
-  return upper * (1 - fy) + lower * fy;
-}
-
-const clamp = (value: number, least: number, most: number): number => Math.min(Math.max(value, least), most);
 
 /** The hash of the same patch in a mirrored picture. */
 export function mirrorPatchHash(hash: Hash): Hash {

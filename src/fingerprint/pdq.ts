@@ -1,8 +1,7 @@
 import { DIHEDRALS, type Dihedral, type Hash } from "../model.js";
 import { DCT_SIDE, dctOf } from "./dct.js";
+import { qualityOf } from "./quality.js";
 import { REDUCED_SIDE, reduceTo64 } from "./reduce.js";
-
-const { fround } = Math;
 
 /** Meta's `MIN_HASHABLE_DIM`: a smaller picture gets the hash of all zeros and quality 0. */
 const MIN_SIDE = 5;
@@ -28,18 +27,6 @@ export function pdqOf(
   const dct = dctOf(reduced);
   return { dct, hash: bitsOf(dct), quality: qualityOf(reduced) };
 }
-
-/** The sum of gradients, each cut to a whole hundredth of the range, on a scale where 100 is plenty (and the most). */
-function qualityOf(picture: Float32Array): number {
-  let sum = 0;
-  for (let at = 0; at < picture.length - REDUCED_SIDE; at++) sum += gradient(picture[at], picture[at + REDUCED_SIDE]);
-  for (let row = 0; row < picture.length; row += REDUCED_SIDE) {
-    for (let at = row; at < row + REDUCED_SIDE - 1; at++) sum += gradient(picture[at], picture[at + 1]);
-  }
-  return Math.min(100, Math.floor(sum / 90));
-}
-
-const gradient = (u: number, v: number): number => Math.abs(Math.trunc(fround(fround(fround(u - v) * 100) / 255)));
 
 /** A bit is set where the value is above the median. Bit 0 is the last of the hexadecimal form. */
 function bitsOf(dct: Float32Array): Hash {

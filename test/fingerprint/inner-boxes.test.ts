@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { Rect } from "../../src/fingerprint/borders.js";
 import { createBoxReader } from "../../src/fingerprint/box-reader.js";
-import { addEdges, boxesOf, noEdges } from "../../src/fingerprint/inner-boxes.js";
+import { boxesOf, edgesOf } from "../../src/fingerprint/inner-boxes.js";
 import type { Frame } from "../../src/model.js";
 import { chance, draw } from "./pictures.js";
 
@@ -24,9 +24,7 @@ const inset =
 function boxesIn(scenes: Scene[], width = 256, height = 144): Rect[] {
   const random = chance(99);
   const frames = scenes.map((valueAt) => draw(width, height, (x, y) => valueAt(x, y) + 6 * (random() - 0.5)));
-  const edges = noEdges(frames[0]);
-  for (const frame of frames) addEdges(edges, frame);
-  return boxesOf(edges);
+  return boxesOf(edgesOf(frames));
 }
 
 /** Eight pictures of a scene that moves. */
