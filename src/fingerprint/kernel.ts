@@ -3,6 +3,7 @@ import { averageRows, narrowRows } from "./kernel/average.js";
 import { cells } from "./kernel/cells.js";
 import { determinants } from "./kernel/determinants.js";
 import { sumRow } from "./kernel/integral.js";
+import { levels } from "./kernel/levels.js";
 import { peaks } from "./kernel/peaks.js";
 import { steps } from "./kernel/steps.js";
 import { contrast, gradients, multiply } from "./kernel/transform.js";
@@ -17,6 +18,7 @@ export interface Kernel {
   peaks(from: number, columns: number, rows: number, below: number, higher: number, least: number, out: number): number;
   cells(columns: number, columnsEnd: number, rows: number, rowsEnd: number, out: number): number;
   steps(at: number, end: number, across: number, most: number, out: number): number;
+  levels(at: number, end: number, counts: number): number;
   narrowRows(row: number, width: number, rows: number, firsts: number, weights: number, turns: number, out: number): number;
   averageRows(row: number, end: number, shares: number, size: number, out: number): number;
   multiply(a: number, end: number, b: number, bytes: number, out: number): number;
@@ -41,7 +43,7 @@ let made: Workspace | undefined;
 
 function make(): Workspace {
   const memory = new WebAssembly.Memory<ArrayBuffer>({ initial: FIRST_PAGES });
-  const functions = [sumRow, determinants, peaks, cells, steps, narrowRows, averageRows, multiply, gradients, contrast];
+  const functions = [sumRow, determinants, peaks, cells, steps, levels, narrowRows, averageRows, multiply, gradients, contrast];
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(assemble(functions)), { env: { memory } });
   return { kernel: exports as unknown as Kernel, memory };
 }

@@ -9,6 +9,7 @@ import { contrastOf } from "../../src/fingerprint/contrast.js";
 import { dctOf } from "../../src/fingerprint/dct.js";
 import { edgesOf } from "../../src/fingerprint/inner-boxes.js";
 import { integralOf } from "../../src/fingerprint/integral.js";
+import { everySecondByLevel } from "../../src/fingerprint/levels.js";
 import { qualityOf } from "../../src/fingerprint/quality.js";
 import type { Frame } from "../../src/model.js";
 import { chance, draw, frameOf } from "./pictures.js";
@@ -103,6 +104,16 @@ describe("the loops in WebAssembly give bit for bit what they gave in TypeScript
       expect(qualityOf(picture)).toBe(plain.qualityOf(picture));
       expect(contrastOf(picture)).toEqual(plain.contrastOf(picture));
     }
+  });
+
+  it("how many of every second pixel have each level, for any number of pixels", () => {
+    onAll(({ luma }) => {
+      for (const length of [luma.length, luma.length - 3, 5]) {
+        const counts = new Uint32Array(256);
+        for (let i = 0; i < length; i += 2) counts[luma[i]]++;
+        expect(everySecondByLevel(luma.subarray(0, length))).toEqual(counts);
+      }
+    });
   });
 
   it("edges of several pictures together", () => {
