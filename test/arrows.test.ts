@@ -17,7 +17,7 @@ describe("a wrong arrow is named in a sentence", () => {
     [
       "media/frames.ts",
       'import { lookup } from "../hash-index/lookup.js";',
-      "src/media/frames.ts imports src/hash-index/lookup.ts: media may import only model, errors, fingerprint, verdict, platform, config",
+      "src/media/frames.ts imports src/hash-index/lookup.ts: media may import only model, errors, webassembly, fingerprint, verdict, platform, config",
     ],
     [
       "verdict/align.ts",
@@ -27,28 +27,28 @@ describe("a wrong arrow is named in a sentence", () => {
     [
       "fingerprint/pdq.ts",
       'export * from "../verdict/decide.js";',
-      "src/fingerprint/pdq.ts imports src/verdict/decide.ts: fingerprint may import only model, errors",
+      "src/fingerprint/pdq.ts imports src/verdict/decide.ts: fingerprint may import only model, errors, webassembly",
     ],
     ["model.ts", 'import "./errors.js";', "src/model.ts imports src/errors.ts: model imports nothing"],
     [
       "scan.ts",
       'import {\n  record,\n} from "./casework/record.js";',
-      "src/scan.ts imports src/casework/record.ts: scan may import only model, errors, fingerprint, verdict, read-fingerprints",
+      "src/scan.ts imports src/casework/record.ts: scan may import only model, errors, webassembly, fingerprint, verdict, read-fingerprints",
     ],
     [
       "platform/health.ts",
       'const web = await import("../web/server.js");',
-      "src/platform/health.ts imports src/web/server.ts: platform may import only model, errors, fingerprint, verdict, config",
+      "src/platform/health.ts imports src/web/server.ts: platform may import only model, errors, webassembly, fingerprint, verdict, config",
     ],
     [
       "cli/start.ts",
       'import { main } from "../main.js";',
-      "src/cli/start.ts imports src/main.ts: cli may import only model, errors, fingerprint, verdict, scan, register, read-fingerprints, platform, config, intake, media, hash-index, casework, delivery, people, exchange, app, web, service, bench",
+      "src/cli/start.ts imports src/main.ts: cli may import only model, errors, webassembly, fingerprint, verdict, scan, register, read-fingerprints, platform, config, intake, media, hash-index, casework, delivery, people, exchange, app, web, service, bench",
     ],
     [
       "web/server.ts",
       'import type { App } from "../app.js";',
-      "src/web/server.ts imports src/app.ts: web may import only model, errors, fingerprint, verdict, scan, register, read-fingerprints, platform, config, intake, media, hash-index, casework, delivery, people, exchange",
+      "src/web/server.ts imports src/app.ts: web may import only model, errors, webassembly, fingerprint, verdict, scan, register, read-fingerprints, platform, config, intake, media, hash-index, casework, delivery, people, exchange",
     ],
     [
       "register.ts",

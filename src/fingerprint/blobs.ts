@@ -1,4 +1,5 @@
-import type { Frame } from "../model.js";
+import { type Layer, layersOf, peaksOf, STEP } from "./hessian.js";
+import type { Integral } from "./integral.js";
 
 /** A point that stands out from what is around it. Position and size in pixels of the frame. */
 export interface Blob {
@@ -12,51 +13,11 @@ export interface Blob {
 /** Sides of the box filters, in pixels: they find blobs of 2 to 13 pixels (standard deviation = 1.2 side / 9, Bay et al.). */
 const FILTER_SIDES = [15, 21, 27, 39, 51, 75, 99];
 
-/** Filters are evaluated at every second pixel. */
-const STEP = 2;
-
-/** Below this (of the determinant with luma scaled to 0-1) a blob is noise. It goes with the square of contrast: a tenth of this is for dark films. */
+/** No more than this (of the determinant with luma scaled to 0-1), as a 32-bit float, is noise. It goes with the square of contrast: a tenth of this is for dark films. */
 const LEAST_STRENGTH = 2e-6;
 
 /** Points this close to the edge, in sigmas, have too little around them to be told apart. */
 const MARGIN_SIGMAS = 4.5;
-
-/** Sums of all pixels above and to the left, (width + 1) x (height + 1), row-major. */
-export interface Integral {
-  sums: Int32Array;
-  width: number;
-  height: number;
-}
-
-/** Kept between pictures, which come one after the other and are mostly of one size. */
-const responses: Float32Array[] = [];
-let lastSums = new Int32Array(0);
-
-function scratch(kept: Float32Array[], i: number, length: number): Float32Array {
-  if (kept[i]?.length !== length) kept[i] = new Float32Array(length);
-  return kept[i];
-}
-
-/** The integral image of a frame. It is valid until the next one is asked for. */
-export function integralOf({ luma, width, height }: Frame): Integral {
-  const size = (width + 1) * (height + 1);
-  if (lastSums.length !== size) lastSums = new Int32Array(size);
-  const sums = lastSums;
-  for (let y = 0; y < height; y++) {
-    let row = 0;
-    const out = (y + 1) * (width + 1) + 1;
-    for (let x = 0; x < width; x++) {
-      row += luma[y * width + x];
-      sums[out + x] = sums[out + x - width - 1] + row;
-    }
-  }
-  return { sums, width, height };
-}
-
-interface Layer {
-  side: number;
-  response: Float32Array;
-}
 
 /**
  * The blobs of a picture, strongest first: maxima over place and size of the determinant of the Hessian, by box filters on
@@ -64,17 +25,12 @@ interface Layer {
  */
 export function blobsOf(integral: Integral): Blob[] {
   const { width, height } = integral;
-  const columns = Math.floor(width / STEP);
-  const rows = Math.floor(height / STEP);
-  const layers = FILTER_SIDES.filter((side) => side < Math.min(width, height)).map((side, i) => ({
-    side,
-    response: determinants(integral, side, columns, scratch(responses, i, columns * rows)),
-  }));
+  const found = layersOf(integral, FILTER_SIDES);
+  const { columns, layers } = found;
   const blobs: Blob[] = [];
   for (let i = 0; i < layers.length; i++) {
     const { response } = layers[i];
-    const places = peaksOf(response, layers[i - 1]?.response, layers[i + 1]?.response, columns, rows);
-    for (const at of places) {
+    for (const at of peaksOf(found, i, LEAST_STRENGTH)) {
       const strength = response[at];
       const x = ((at % columns) + parabola(response[at - 1], strength, response[at + 1])) * STEP;
       const y = (Math.floor(at / columns) + parabola(response[at - columns], strength, response[at + columns])) * STEP;
@@ -98,91 +54,4 @@ function sideBetween(layers: Layer[], i: number, at: number): number {
   if (!below || !above) return layers[i].side;
   const shift = parabola(below.response[at], layers[i].response[at], above.response[at]);
   return layers[i].side * (shift > 0 ? (above.side / layers[i].side) ** shift : (layers[i].side / below.side) ** shift);
-}
-
-/** Places whose value is above all eight around them, and all nine in the layers below and above. */
-function peaksOf(
-  response: Float32Array,
-  below: Float32Array | undefined,
-  above: Float32Array | undefined,
-  columns: number,
-  rows: number,
-): number[] {
-  const places: number[] = [];
-  for (let row = 1; row < rows - 1; row++) {
-    const end = (row + 1) * columns - 1;
-    for (let at = row * columns + 1; at < end; at++) {
-      const value = response[at];
-      if (value < LEAST_STRENGTH || response[at - 1] >= value || response[at + 1] >= value) continue;
-      if (isAtLeast(response, at - columns, value) || isAtLeast(response, at + columns, value)) continue;
-      if (below !== undefined && !isAbove(below, at, columns, value)) continue;
-      if (above !== undefined && !isAbove(above, at, columns, value)) continue;
-      places.push(at);
-    }
-  }
-  return places;
-}
-
-/** Whether the value at a place or at one beside it is no less than `value`. */
-const isAtLeast = (response: Float32Array, at: number, value: number): boolean =>
-  response[at] >= value || response[at - 1] >= value || response[at + 1] >= value;
-
-/** Whether `value` is above all nine around a place of another layer. */
-const isAbove = (response: Float32Array, at: number, columns: number, value: number): boolean =>
-  !isAtLeast(response, at, value) && !isAtLeast(response, at - columns, value) && !isAtLeast(response, at + columns, value);
-
-/**
- * The determinant of the Hessian at every second pixel, 0 where the filter does not fit. Weight 0.9 after Bay et al. The sum of a box is
- * a difference of four values of the integral image, whole numbers, so it does not depend on the order in which they are added.
- */
-function determinants({ sums, width, height }: Integral, side: number, columns: number, response: Float32Array): Float32Array {
-  response.fill(0);
-  const lobe = side / 3;
-  const half = (side - 1) / 2;
-  const scale = 1 / (255 * side * side);
-  const square = scale * scale;
-  const stride = width + 1;
-  const long = 2 * lobe - 1;
-  // Where boxes begin and end, from the pixel, along the axis that is derived (the outer box, and the one in its middle) and along the other.
-  const outer = -half;
-  const outerEnd = side - half;
-  const middle = -((lobe - 1) >> 1);
-  const middleEnd = middle + lobe;
-  const beside = -((long - 1) >> 1);
-  const besideEnd = beside + long;
-  const [outerRows, outerRowsEnd] = [outer * stride, outerEnd * stride];
-  const [middleRows, middleRowsEnd] = [middle * stride, middleEnd * stride];
-  const first = Math.ceil((half + 1) / STEP);
-  for (let row = first; row * STEP + half + 1 < height; row++) {
-    for (let column = first; column * STEP + half + 1 < width; column++) {
-      const at = row * STEP * stride + column * STEP;
-      const up = at + beside * stride;
-      const down = at + besideEnd * stride;
-      const dxx =
-        sums[down + outerEnd] -
-        sums[down + outer] -
-        sums[up + outerEnd] +
-        sums[up + outer] -
-        3 * (sums[down + middleEnd] - sums[down + middle] - sums[up + middleEnd] + sums[up + middle]);
-      const left = at + beside;
-      const right = at + besideEnd;
-      const dyy =
-        sums[right + outerRowsEnd] -
-        sums[left + outerRowsEnd] -
-        sums[right + outerRows] +
-        sums[left + outerRows] -
-        3 * (sums[right + middleRowsEnd] - sums[left + middleRowsEnd] - sums[right + middleRows] + sums[left + middleRows]);
-      const above = at - lobe * stride;
-      const under = at + stride;
-      const below = under + lobe * stride;
-      // The boxes at the upper right and lower left, less those at the upper left and lower right.
-      const upper = sums[at + lobe + 1] - sums[at + 1] - sums[at] + sums[at - lobe];
-      const highest = sums[above + lobe + 1] - sums[above + 1] - sums[above] + sums[above - lobe];
-      const lower = sums[under + lobe + 1] - sums[under + 1] - sums[under] + sums[under - lobe];
-      const lowest = sums[below + lobe + 1] - sums[below + 1] - sums[below] + sums[below - lobe];
-      const dxy = upper - highest - (lowest - lower);
-      response[row * columns + column] = square * (dxx * dyy - 0.81 * dxy * dxy);
-    }
-  }
-  return response;
 }

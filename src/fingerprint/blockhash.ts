@@ -1,5 +1,6 @@
 import { bmvbhash } from "blockhash-core";
 import { DIHEDRALS, type Dihedral, type Hash } from "../model.js";
+import { averageTo64 } from "./average.js";
 import { hashFromHex } from "./hash.js";
 
 /** A multiple of the hash's 16 blocks per side, so that blockhash-core takes its exact and quick path. */
@@ -56,79 +57,4 @@ export function blockhashViews(
     return hashFromHex(bmvbhash(rgba, BLOCKS));
   };
   return { picture, blockhash };
-}
-
-/** Which values of a line each of its 64 equal parts covers. */
-interface Parts {
-  /** Of each part: its first value, and how many it covers. */
-  first: Int32Array;
-  count: Int32Array;
-  /** How much of a part's first value is in it, 0-1, and of its last one. Those between are whole. */
-  head: Float64Array;
-  tail: Float64Array;
-  /** Values a part; seldom a whole number. */
-  size: number;
-}
-
-/** By length of line. A frame's sides are at most 256, so there are few. */
-const partsByLength = new Map<number, Parts>();
-
-function partsOf(length: number): Parts {
-  const known = partsByLength.get(length);
-  if (known) return known;
-  const size = length / SIDE;
-  const of = (value: (start: number, end: number) => number) =>
-    Array.from({ length: SIDE }, (_, i) => value(i * size, i * size + size));
-  const share = (start: number, end: number, k: number) => Math.min(end, k + 1) - Math.max(start, k);
-  const lastOf = (end: number) => Math.min(Math.ceil(end), length) - 1;
-  const parts = {
-    first: Int32Array.from(of((start) => Math.floor(start))),
-    count: Int32Array.from(of((start, end) => lastOf(end) - Math.floor(start) + 1)),
-    head: Float64Array.from(of((start, end) => share(start, end, Math.floor(start)))),
-    tail: Float64Array.from(of((start, end) => share(start, end, lastOf(end)))),
-    size,
-  };
-  partsByLength.set(length, parts);
-  return parts;
-}
-
-/** Kept between pictures; `narrow` only grows. */
-let narrow = new Float32Array(0);
-const sums = new Float64Array(SIDE);
-
-/** The mean over each of 64x64 equal areas, pixels on a border counted by the share inside. Row-major, 0-255. */
-export function averageTo64(luma: Uint8Array, width: number, height: number): Float32Array {
-  if (narrow.length < SIDE * height) narrow = new Float32Array(SIDE * height);
-  averageRows(luma, width, height);
-  return averageColumns(height);
-}
-
-function averageRows(luma: Uint8Array, width: number, height: number): void {
-  const { first, count, head, tail, size } = partsOf(width);
-  for (let row = 0; row < height; row++) {
-    for (let i = 0; i < SIDE; i++) {
-      const from = row * width + first[i];
-      const last = from + count[i] - 1;
-      let sum = luma[from] * head[i];
-      for (let at = from + 1; at < last; at++) sum += luma[at];
-      if (last > from) sum += luma[last] * tail[i];
-      narrow[row * SIDE + i] = sum / size;
-    }
-  }
-}
-
-/** All 64 columns advance together, which reads memory in order. */
-function averageColumns(height: number): Float32Array {
-  const { first, count, head, tail, size } = partsOf(height);
-  const picture = new Float32Array(SIDE * SIDE);
-  for (let i = 0; i < SIDE; i++) {
-    sums.fill(0);
-    for (let k = 0; k < count[i]; k++) {
-      const share = k === 0 ? head[i] : k === count[i] - 1 ? tail[i] : 1;
-      const from = (first[i] + k) * SIDE;
-      for (let column = 0; column < SIDE; column++) sums[column] += narrow[from + column] * share;
-    }
-    for (let column = 0; column < SIDE; column++) picture[i * SIDE + column] = sums[column] / size;
-  }
-  return picture;
 }

@@ -1,4 +1,5 @@
 import type { Frame } from "../model.js";
+import { everySecondByLevel } from "./levels.js";
 
 export interface Rect {
   x: number;
@@ -27,6 +28,7 @@ const LEAST_REST = 0.3;
  * Bars need not be black, only even: pure-black bar removal fails on codec noise.
  */
 export function insideBorders(frame: Frame): Rect | undefined {
+  if (!mayHaveBorders(frame)) return undefined;
   const { width, height } = frame;
   const whole = { x: 0, y: 0, width, height };
   const range = rangeOf(frame);
@@ -39,6 +41,19 @@ export function insideBorders(frame: Frame): Rect | undefined {
   if (inside.width < LEAST_REST * width) return undefined;
   const cut = Math.max((height - inside.height) / height, (width - inside.width) / width);
   return cut >= LEAST_SHARE ? inside : undefined;
+}
+
+/** Where not one of the outermost lines is plain by any measure there is nothing to look for: so it is in most pictures. */
+function mayHaveBorders(frame: Frame): boolean {
+  const { width, height } = frame;
+  const isPlain = (from: number, step: number, count: number) =>
+    statistics(frame, from, step, count).deviation <= PLAIN_DEVIATION.most;
+  return (
+    isPlain(0, 1, width) ||
+    isPlain((height - 1) * width, 1, width) ||
+    isPlain(0, width, height) ||
+    isPlain(width - 1, width, height)
+  );
 }
 
 /** A part of a frame as a frame of its own. */
@@ -65,7 +80,8 @@ interface Plain {
 function plainEdges(count: number, plain: Plain, lineAt: (index: number) => Line): [number, number] {
   const run = (indexOf: (i: number) => number): number => {
     const first = lineAt(indexOf(0));
-    let i = 0;
+    if (!isBorder(first, first, plain)) return 0;
+    let i = 1;
     while (i < count && isBorder(lineAt(indexOf(i)), first, plain)) i++;
     return i;
   };
@@ -80,12 +96,9 @@ const isBorder = (line: Line, first: Line, plain: Plain): boolean =>
 const scaled = ({ most, least, share }: { most: number; least: number; share: number }, range: number): number =>
   Math.max(least, Math.min(most, share * range));
 
-const counts = new Uint32Array(256);
-
-/** From the darkest to the brightest hundredth of the picture. */
+/** From the darkest to the brightest hundredth of the picture, by every second pixel. */
 function rangeOf({ luma }: Frame): number {
-  counts.fill(0);
-  for (let i = 0; i < luma.length; i += 2) counts[luma[i]]++;
+  const counts = everySecondByLevel(luma);
   const level = (share: number): number => {
     let at = 0;
     for (let seen = counts[0]; 2 * seen <= share * luma.length && at < 255; seen += counts[at]) at++;

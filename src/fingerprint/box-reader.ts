@@ -1,6 +1,6 @@
 import type { Frame, MediaKind } from "../model.js";
 import { cropFrame } from "./borders.js";
-import { addEdges, boxesOf, type Edges, noEdges } from "./inner-boxes.js";
+import { boxesOf, edgesOf } from "./inner-boxes.js";
 
 /**
  * Pictures among which boxes are looked for together: four seconds of a scan. An inset that is shown for less stands out in too few of
@@ -22,19 +22,16 @@ export interface BoxReader {
 /** Looks for boxes ({@link boxesOf}) in pictures given in order of time, and gives what each picture holds inside of them. */
 export function createBoxReader(kind: MediaKind, onPicture: (picture: Frame, variant: string) => void): BoxReader {
   let held: Frame[] = [];
-  let edges: Edges | undefined;
   const flush = (): void => {
-    const boxes = edges ? boxesOf(edges, kind === "image") : [];
+    const seen = held.filter((_, i) => i % EVERY === 0);
+    const boxes = seen.length > 0 ? boxesOf(edgesOf(seen), kind === "image") : [];
     for (const frame of held) {
       for (const [i, box] of boxes.entries()) onPicture(cropFrame(frame, box), variantOf(i));
     }
     held = [];
-    edges = undefined;
   };
   const push = (frame: Frame): void => {
-    if (edges && (edges.width !== frame.width || edges.height !== frame.height)) flush();
-    edges ??= noEdges(frame);
-    if (held.length % EVERY === 0) addEdges(edges, frame);
+    if (held.length > 0 && (held[0].width !== frame.width || held[0].height !== frame.height)) flush();
     held.push(frame);
     if (held.length === WINDOW) flush();
   };

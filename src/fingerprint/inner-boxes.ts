@@ -1,5 +1,6 @@
 import type { Frame } from "../model.js";
 import type { Rect } from "./borders.js";
+import { BEYOND_BYTES, places, workspace } from "./kernel.js";
 
 /**
  * A step of brightness counts up to this many grey levels, so that a few hard edges do not make a line, and a line needs this many on
@@ -27,49 +28,46 @@ const SAME_BOX = 0.8;
 /** A step is compared with those up to 4 pixels from it. */
 const MARGIN = 6;
 
-/** Sums, over pictures, of how much more each line of pixels differs from the one before it than its neighbours do. */
+/** Quarters of a grey level that steps are counted in, and how many pictures' steps 16 bits hold the sums of. */
+const QUARTERS = 4;
+const MOST_PICTURES = Math.floor(32_767 / (QUARTERS * MOST_STEP));
+
+/**
+ * Sums, over pictures, of how much more each line of pixels differs from the one before it than its neighbours do, in quarters of a grey
+ * level, at y * width + x: `rows` between row y - 1 and row y, `columns` between column x - 1 and column x. Nothing within {@link MARGIN} of the
+ * edges. Valid until the workspace is used for something else.
+ */
 export interface Edges {
   width: number;
   height: number;
   pictures: number;
-  /** Between row y - 1 and row y, at y * width + x. */
-  rows: Float32Array;
-  /** Between column x - 1 and column x, at x * height + y. */
-  columns: Float32Array;
+  rows: Int16Array;
+  columns: Int16Array;
 }
 
-/** Sums of no pictures yet, for pictures of the frame's size. */
-export function noEdges({ width, height }: Frame): Edges {
-  return { width, height, pictures: 0, rows: new Float32Array(width * height), columns: new Float32Array(width * height) };
-}
-
-/** Adds a picture of the same size. */
-export function addEdges(edges: Edges, { luma, width, height }: Frame): void {
-  addSteps(luma, { count: height, length: width, across: width, along: 1 }, edges.rows);
-  addSteps(luma, { count: width, length: height, across: 1, along: width }, edges.columns);
-  edges.pictures++;
-}
-
-/** `count` lines of `length` pixels; neighbouring lines are `across` apart in memory, pixels of a line `along`. */
-interface Lines {
-  count: number;
-  length: number;
-  across: number;
-  along: number;
-}
-
-function addSteps(luma: Uint8Array, { count, length, across, along }: Lines, sums: Float32Array): void {
-  for (let line = MARGIN; line <= count - MARGIN; line++) {
-    for (let i = 0; i < length; i++) {
-      const at = line * across + i * along;
-      const before = luma[at - across] + luma[at - 2 * across];
-      const after = luma[at] + luma[at + across];
-      const further = luma[at - 3 * across] + luma[at - 4 * across];
-      const beyond = luma[at + 2 * across] + luma[at + 3 * across];
-      const step = Math.abs(after - before) / 2 - (Math.abs(before - further) + Math.abs(beyond - after)) / 4;
-      sums[line * length + i] += Math.max(-MOST_STEP, Math.min(MOST_STEP, step));
-    }
+/**
+ * The edges in pictures of one size, at least one.
+ *
+ * @throws RangeError of more than 409 pictures.
+ */
+export function edgesOf(frames: Frame[]): Edges {
+  if (frames.length > MOST_PICTURES)
+    throw new RangeError(`edges of ${frames.length} pictures: at most ${MOST_PICTURES} are added up`);
+  const { width, height } = frames[0];
+  const size = width * height;
+  const place = places(BEYOND_BYTES);
+  const pixels = place(size + BEYOND_BYTES);
+  const sums = [place(2 * size + BEYOND_BYTES), place(2 * size + BEYOND_BYTES)];
+  const { kernel, buffer } = workspace(place(0));
+  const [rows, columns] = sums.map((at) => new Int16Array(buffer, at, size).fill(0));
+  const first = MARGIN * width;
+  const last = (height - MARGIN + 1) * width;
+  for (const { luma } of frames) {
+    new Uint8Array(buffer).set(luma, pixels);
+    kernel.steps(pixels + first, pixels + last, width, QUARTERS * MOST_STEP, sums[0] + 2 * first);
+    kernel.steps(pixels, pixels + size, 1, QUARTERS * MOST_STEP, sums[1]);
   }
+  return { width, height, pictures: frames.length, rows, columns };
 }
 
 /** A place where a box may end. An edge of the picture itself has no `counts`. */
@@ -91,8 +89,8 @@ interface End {
  *   better boxes lie inside the one that was put in.
  */
 export function boxesOf({ width, height, pictures, rows, columns }: Edges, across: boolean): Rect[] {
-  const xs = endsOf(columns, width, height, pictures);
-  const ys = endsOf(rows, height, width, pictures);
+  const xs = endsOf({ sums: columns, count: width, length: height, across: 1, along: width }, pictures);
+  const ys = endsOf({ sums: rows, count: height, length: width, across: width, along: 1 }, pictures);
   const boxes: { box: Rect; worth: number }[] = [];
   for (const [left, right] of pairsOf(xs, LEAST_SIDE * width)) {
     for (const [top, bottom] of pairsOf(ys, LEAST_SIDE * height)) {
@@ -138,41 +136,54 @@ function commonShare(a: Rect, b: Rect): number {
   return common / (a.width * a.height + b.width * b.height - common);
 }
 
+/** `count` lines of `length` sums; neighbouring lines are `across` apart, neighbours on a line `along`. */
+interface Lines {
+  sums: Int16Array;
+  count: number;
+  length: number;
+  across: number;
+  along: number;
+}
+
 /** The edges of the picture, and the lines that stand out most along some stretch that is long enough for a side. */
-function endsOf(sums: Float32Array, count: number, length: number, pictures: number): End[] {
+function endsOf(all: Lines, pictures: number): End[] {
+  const { count, length } = all;
   const lines: { at: number; worth: number }[] = [];
   for (let at = MARGIN; at <= count - MARGIN; at++) {
-    const stretch = bestStretch(sums.subarray(at * length, (at + 1) * length), pictures);
+    const stretch = bestStretch(all, at, pictures);
     if (stretch.length >= 0.9 * LEAST_SIDE * length) lines.push({ at, worth: stretch.worth });
   }
   const chosen: End[] = [];
   for (const { at } of lines.sort((a, b) => b.worth - a.worth)) {
     if (chosen.length === MOST_LINES) break;
     if (chosen.some((other) => Math.abs(other.at - at) <= APART)) continue;
-    chosen.push({ at, counts: countsOf(sums.subarray(at * length, (at + 1) * length), pictures) });
+    chosen.push({ at, counts: countsOf(all, at, pictures) });
   }
   return [{ at: 0 }, ...chosen, { at: count }];
 }
 
 /** The stretch of a line whose steps, each less the least that counts, have the largest sum (Kadane). */
-function bestStretch(line: Float32Array, pictures: number): { length: number; worth: number } {
-  let best = { length: 0, worth: 0 };
+function bestStretch({ sums, length, across, along }: Lines, line: number, pictures: number): { length: number; worth: number } {
+  let longest = 0;
+  let most = 0;
   let worth = 0;
   let from = 0;
-  for (let i = 0; i < line.length; i++) {
-    worth += line[i] / pictures - LEAST_STEP;
+  for (let i = 0, at = line * across; i < length; i++, at += along) {
+    worth += sums[at] / QUARTERS / pictures - LEAST_STEP;
     if (worth <= 0) {
       worth = 0;
       from = i + 1;
-    } else if (worth > best.worth) {
-      best = { length: i + 1 - from, worth };
+    } else if (worth > most) {
+      most = worth;
+      longest = i + 1 - from;
     }
   }
-  return best;
+  return { length: longest, worth: most };
 }
 
-function countsOf(line: Float32Array, pictures: number): Int32Array {
-  const counts = new Int32Array(line.length + 1);
-  for (let i = 0; i < line.length; i++) counts[i + 1] = counts[i] + Number(line[i] >= LEAST_STEP * pictures);
+function countsOf({ sums, length, across, along }: Lines, line: number, pictures: number): Int32Array {
+  const counts = new Int32Array(length + 1);
+  const least = QUARTERS * LEAST_STEP * pictures;
+  for (let i = 0; i < length; i++) counts[i + 1] = counts[i] + Number(sums[line * across + i * along] >= least);
   return counts;
 }

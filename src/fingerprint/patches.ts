@@ -1,5 +1,7 @@
 import type { Frame, Hash, PatchSet } from "../model.js";
-import { type Blob, blobsOf, type Integral, integralOf } from "./blobs.js";
+import { type Blob, blobsOf } from "./blobs.js";
+import { CELLS, cellMeans } from "./cell-means.js";
+import { type Integral, integralOf } from "./integral.js";
 
 /** The pipeline from a frame to its patches, like `ALGORITHM` for whole frames. */
 export const PATCH_ALGORITHM = "luma256-blob-brief128/1";
@@ -17,9 +19,6 @@ export const placeTolerance = (side: number): number => 0.2 * side + 0.03 * PATC
 
 /** The hashed square's side, in sigmas of its blob. */
 const SIDE_PER_SIGMA = 10;
-
-/** Cells a side that a square is averaged into. */
-const CELLS = 8;
 
 /**
  * The strongest patches of a frame, at most `count`, no two nearly on top of each other. The square around a blob is hashed
@@ -57,21 +56,45 @@ const GRID = 4;
 /** By this factor each blob of a cell counts less than the one before it. At 0.7 insets lose more than borders win; without, two borders more are missed. */
 const DECAY = 0.85;
 
+/** Blobs of one cell, strongest first, and how many of them have been taken. */
+interface Queue {
+  blobs: Blob[];
+  taken: number;
+  /** Of the next: its strength as it counts, and its place among all blobs. */
+  worth: number;
+  orders: number[];
+}
+
 /**
- * Blobs in a new order, so that a bright caption or a busy background does not take all places (after the adaptive non-maximal suppression
+ * Blobs, given strongest first, in a new order, so that a bright caption or a busy background does not take all places (after the adaptive non-maximal suppression
  * of Brown, Szeliski, Winder, CVPR 2005): the second of a cell counts 0.85 of its strength, the third 0.72, and so on.
  */
-function spread(blobs: Blob[], { width, height }: Frame): Blob[] {
-  const rank = new Map<number, number>();
-  return blobs
-    .map((blob) => {
-      const cell = Math.floor((GRID * blob.x) / width) + GRID * Math.floor((GRID * blob.y) / height);
-      const before = rank.get(cell) ?? 0;
-      rank.set(cell, before + 1);
-      return { blob, worth: blob.strength * DECAY ** before };
-    })
-    .sort((a, b) => b.worth - a.worth)
-    .map(({ blob }) => blob);
+function* spread(blobs: Blob[], { width, height }: Frame): Generator<Blob> {
+  const queues = new Map<number, Queue>();
+  blobs.forEach((blob, order) => {
+    const cell = Math.floor((GRID * blob.x) / width) + GRID * Math.floor((GRID * blob.y) / height);
+    const queue = queues.get(cell);
+    if (!queue) queues.set(cell, { blobs: [blob], taken: 0, worth: blob.strength, orders: [order] });
+    else {
+      queue.blobs.push(blob);
+      queue.orders.push(order);
+    }
+  });
+  const all = [...queues.values()];
+  // Within a cell worth only falls, so the next is the first of one of them; of equals the one that came first.
+  for (let left = blobs.length; left > 0; left--) {
+    let next: Queue | undefined;
+    for (const queue of all) {
+      if (queue.taken === queue.blobs.length) continue;
+      const isBetter =
+        !next || queue.worth > next.worth || (queue.worth === next.worth && queue.orders[queue.taken] < next.orders[next.taken]);
+      if (isBetter) next = queue;
+    }
+    const { blobs: of, taken } = next!;
+    next!.taken++;
+    if (next!.taken < of.length) next!.worth = of[taken + 1].strength * DECAY ** next!.taken;
+    yield of[taken];
+  }
 }
 
 function isNearAny(chosen: Blob[], blob: Blob): boolean {
@@ -79,9 +102,13 @@ function isNearAny(chosen: Blob[], blob: Blob): boolean {
   return false;
 }
 
-const isNear = (a: Blob, b: Blob): boolean =>
-  Math.max(a.sigma, b.sigma) / Math.min(a.sigma, b.sigma) < 1.5 &&
-  Math.hypot(a.x - b.x, a.y - b.y) < 2 * Math.min(a.sigma, b.sigma);
+function isNear(a: Blob, b: Blob): boolean {
+  const least = Math.min(a.sigma, b.sigma);
+  const [across, down] = [Math.abs(a.x - b.x), Math.abs(a.y - b.y)];
+  // Either alone is cheaper than `hypot`, and decides nearly always.
+  if (across >= 2 * least || down >= 2 * least) return false;
+  return Math.max(a.sigma, b.sigma) / least < 1.5 && Math.hypot(across, down) < 2 * least;
+}
 
 /** Which cells each bit compares. Bits 2i and 2i+1 are mirror images of each other, so a mirrored patch has them swapped. */
 const PAIRS = pairs();
@@ -106,40 +133,13 @@ function pairs(): Int32Array {
 const cells = new Float64Array(CELLS * CELLS);
 
 function hashPatch(integral: Integral, x: number, y: number, side: number): Hash {
-  const cell = side / CELLS;
-  for (let i = 0; i < cells.length; i++) {
-    cells[i] = meanOf(integral, x - side / 2 + (i % CELLS) * cell, y - side / 2 + Math.floor(i / CELLS) * cell, cell);
-  }
+  cellMeans(integral, x, y, side, cells);
   const hash = new Uint8Array(BITS / 8);
   for (let bit = 0; bit < BITS; bit++) {
     if (cells[PAIRS[2 * bit]] > cells[PAIRS[2 * bit + 1]]) hash[bit >> 3] |= 0x80 >> (bit & 7);
   }
   return hash;
 }
-
-/** Mean luma of a square with fractional corners, cut at the frame's edges. */
-function meanOf(integral: Integral, left: number, top: number, side: number): number {
-  const x0 = clamp(left, 0, integral.width - 1);
-  const y0 = clamp(top, 0, integral.height - 1);
-  const x1 = clamp(left + side, x0 + 1, integral.width);
-  const y1 = clamp(top + side, y0 + 1, integral.height);
-  const sum = sumTo(integral, x1, y1) - sumTo(integral, x0, y1) - sumTo(integral, x1, y0) + sumTo(integral, x0, y0);
-  return sum / ((x1 - x0) * (y1 - y0));
-}
-
-/** The integral image between its grid points, where it is bilinear. */
-function sumTo({ sums, width, height }: Integral, x: number, y: number): number {
-  const xi = Math.min(Math.floor(x), width - 1);
-  const yi = Math.min(Math.floor(y), height - 1);
-  const fx = x - xi;
-  const fy = y - yi;
-  const at = yi * (width + 1) + xi;
-  const upper = sums[at] * (1 - fx) + sums[at + 1] * fx;
-  const lower = sums[at + width + 1] * (1 - fx) + sums[at + width + 2] * fx;
-  return upper * (1 - fy) + lower * fy;
-}
-
-const clamp = (value: number, least: number, most: number): number => Math.min(Math.max(value, least), most);
 
 /** The hash of the same patch in a mirrored picture. */
 export function mirrorPatchHash(hash: Hash): Hash {

@@ -1,8 +1,7 @@
 import { DIHEDRALS, type Dihedral, type Hash } from "../model.js";
 import { DCT_SIDE, dctOf } from "./dct.js";
+import { qualityOf } from "./quality.js";
 import { REDUCED_SIDE, reduceTo64 } from "./reduce.js";
-
-const { fround } = Math;
 
 /** Meta's `MIN_HASHABLE_DIM`: a smaller picture gets the hash of all zeros and quality 0. */
 const MIN_SIDE = 5;
@@ -26,26 +25,17 @@ export function pdqOf(
   }
   reduceTo64(luma, width, height, reduced);
   const dct = dctOf(reduced);
-  return { dct, hash: bitsOf(dct), quality: qualityOf(reduced) };
+  return { dct, hash: bitsAbove(dct, medianOf(dct)), quality: qualityOf(reduced) };
 }
-
-/** The sum of gradients, each cut to a whole hundredth of the range, on a scale where 100 is plenty (and the most). */
-function qualityOf(picture: Float32Array): number {
-  let sum = 0;
-  for (let at = 0; at < picture.length - REDUCED_SIDE; at++) sum += gradient(picture[at], picture[at + REDUCED_SIDE]);
-  for (let row = 0; row < picture.length; row += REDUCED_SIDE) {
-    for (let at = row; at < row + REDUCED_SIDE - 1; at++) sum += gradient(picture[at], picture[at + 1]);
-  }
-  return Math.min(100, Math.floor(sum / 90));
-}
-
-const gradient = (u: number, v: number): number => Math.abs(Math.trunc(fround(fround(fround(u - v) * 100) / 255)));
 
 /** A bit is set where the value is above the median. Bit 0 is the last of the hexadecimal form. */
-function bitsOf(dct: Float32Array): Hash {
-  const median = medianOf(dct);
+function bitsAbove(dct: Float32Array, median: number): Hash {
   const hash = new Uint8Array(32);
-  for (let k = 0; k < 256; k++) if (dct[k] > median) hash[31 - (k >> 3)] |= 1 << (k & 7);
+  for (let byte = 0; byte < hash.length; byte++) {
+    let bits = 0;
+    for (let bit = 0; bit < 8; bit++) bits |= Number(dct[8 * byte + bit] > median) << bit;
+    hash[31 - byte] = bits;
+  }
   return hash;
 }
 
@@ -87,43 +77,43 @@ export const SYMMETRIES: Record<Dihedral, { transpose: boolean; negative: (row: 
   flipminus1: { transpose: true, negative: (row, column) => (row + column) % 2 === 1 },
 };
 
-/** For each of the 256 values of a turned transform: where it comes from, and its sign. */
-function tableOf(dihedral: Dihedral): { from: Uint8Array; sign: Float32Array } {
-  const { transpose, negative } = SYMMETRIES[dihedral];
-  const from = new Uint8Array(256);
-  const sign = new Float32Array(256);
-  for (let at = 0; at < 256; at++) {
-    const [row, column] = [at >> 4, at & 15];
-    const to = transpose ? column * DCT_SIDE + row : at;
-    from[to] = at;
-    sign[to] = negative(row, column) ? -1 : 1;
-  }
-  return { from, sign };
+const transposed = (at: number): number => DCT_SIDE * (at % DCT_SIDE) + Math.floor(at / DCT_SIDE);
+
+/** Where each value of a transform goes to when rows become columns. */
+const TRANSPOSED = Uint8Array.from({ length: DCT_SIDE * DCT_SIDE }, (_, at) => transposed(at));
+
+/** Two symmetries turn the same signs, one of which also makes rows columns: they have the same values, and so the same median. */
+const BY_SIGNS = DIHEDRALS.filter((dihedral) => !SYMMETRIES[dihedral].transpose).map((upright) => {
+  const signs = signsOf(upright);
+  const turned = DIHEDRALS.find(
+    (other) => SYMMETRIES[other].transpose && signsOf(other).every((sign, at) => sign === signs[at]),
+  )!;
+  return { signs, upright, turned };
+});
+
+function signsOf(dihedral: Dihedral): Float32Array {
+  const { negative } = SYMMETRIES[dihedral];
+  return Float32Array.from({ length: DCT_SIDE * DCT_SIDE }, (_, at) => (negative(at >> 4, at & 15) ? -1 : 1));
 }
 
-const TABLES = Object.fromEntries(DIHEDRALS.map((dihedral) => [dihedral, tableOf(dihedral)])) as Record<
-  Dihedral,
-  ReturnType<typeof tableOf>
->;
-
+const signed = new Float32Array(DCT_SIDE * DCT_SIDE);
 const turned = new Float32Array(DCT_SIDE * DCT_SIDE);
 
 /**
- * The hash through one symmetry, from the transform that {@link pdqOf} returned; `rotate90` is counterclockwise, `flipx`
- * upside down, `flipy` left to right.
- */
-export function dihedralHash(dct: Float32Array, dihedral: Dihedral): Hash {
-  const { from, sign } = TABLES[dihedral];
-  for (let at = 0; at < 256; at++) turned[at] = sign[at] * dct[from[at]];
-  return bitsOf(turned);
-}
-
-/**
- * The hash through each of the eight symmetries, as Meta's `pdqDihedralHash256esFromFloatLuma` gives them. Only for 64x64
+ * The hash through each of the eight symmetries, from the transform that {@link pdqOf} returned; `rotate90` is counterclockwise, `flipx`
+ * upside down, `flipy` left to right. As Meta's `pdqDihedralHash256esFromFloatLuma` gives them. Only for 64x64
  * pictures, and for `flipplus1`, is this the hash of the picture turned that way: PDQ's filter reaches further ahead than
  * back, so a mirrored larger picture is sampled up to 3 pixels beside. On 47 pictures of 256 pixels a median of 26 bits for
  * a mirror image and 40 for half a turn.
  */
 export function dihedralHashes(dct: Float32Array): Record<Dihedral, Hash> {
-  return Object.fromEntries(DIHEDRALS.map((dihedral) => [dihedral, dihedralHash(dct, dihedral)])) as Record<Dihedral, Hash>;
+  const hashes: Partial<Record<Dihedral, Hash>> = {};
+  for (const pair of BY_SIGNS) {
+    for (let at = 0; at < signed.length; at++) signed[at] = pair.signs[at] * dct[at];
+    for (let at = 0; at < signed.length; at++) turned[TRANSPOSED[at]] = signed[at];
+    const median = medianOf(signed);
+    hashes[pair.upright] = bitsAbove(signed, median);
+    hashes[pair.turned] = bitsAbove(turned, median);
+  }
+  return hashes as Record<Dihedral, Hash>;
 }

@@ -1,5 +1,6 @@
 import type { Frame } from "../model.js";
-import { averageTo64 } from "./blockhash.js";
+import { averageTo64 } from "./average.js";
+import { contrastOf } from "./contrast.js";
 
 /** Meta discards a PDQ of quality 49 or less ("The TMK+PDQF ... and the PDQ Image-Hashing Algorithm", 2019). */
 export const LEAST_QUALITY = 50;
@@ -40,28 +41,4 @@ export function usability(
     return { usable: false, reason: brightest < DARK_BRIGHTEST ? "too dark" : "low detail", hasContrast: true };
   }
   return { usable: true };
-}
-
-const counts = new Uint32Array(256);
-
-function contrastOf(picture: Float32Array): { mean: number; deviation: number; darkest: number; brightest: number } {
-  counts.fill(0);
-  let sum = 0;
-  let squares = 0;
-  // By place: an iterator would make an object for each of the 4,096 values.
-  for (let at = 0; at < picture.length; at++) {
-    const value = picture[at];
-    sum += value;
-    squares += value * value;
-    counts[Math.round(value)]++;
-  }
-  const mean = sum / picture.length;
-  const deviation = Math.sqrt(Math.max(0, squares / picture.length - mean * mean));
-  return { mean, deviation, darkest: percentile(0.01, picture.length), brightest: percentile(0.99, picture.length) };
-}
-
-function percentile(share: number, total: number): number {
-  let level = 0;
-  for (let seen = counts[0]; seen <= share * total && level < 255; seen += counts[level]) level++;
-  return level;
 }

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Blob, blobsOf, integralOf } from "../../src/fingerprint/blobs.js";
+import { type Blob, blobsOf } from "../../src/fingerprint/blobs.js";
+import { integralOf } from "../../src/fingerprint/integral.js";
 import type { Frame } from "../../src/model.js";
 import { chance, draw } from "./pictures.js";
 
@@ -112,7 +113,7 @@ describe("blobs", () => {
         for (const peak of clear) expect(blobs.some((blob) => isAt(blob, peak))).toBe(true);
         expect(blobs.map((b) => b.strength)).toEqual(blobs.map((b) => b.strength).sort((a, b) => b - a));
       }),
-      { numRuns: 25 },
+      { numRuns: 25, seed: 3 },
     );
     expect(met).toBeGreaterThan(25);
   });

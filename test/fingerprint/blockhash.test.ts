@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { averageTo64, blockhashOf, blockhashViews } from "../../src/fingerprint/blockhash.js";
+import { averageTo64 } from "../../src/fingerprint/average.js";
+import { blockhashOf, blockhashViews } from "../../src/fingerprint/blockhash.js";
 import { distance, hashToHex } from "../../src/fingerprint/hash.js";
 import { DIHEDRALS } from "../../src/model.js";
 import { chance, draw, frameOf, GOLDEN_FOLDER, seenThrough } from "./pictures.js";

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { Rect } from "../../src/fingerprint/borders.js";
 import { createBoxReader } from "../../src/fingerprint/box-reader.js";
-import { addEdges, boxesOf, noEdges } from "../../src/fingerprint/inner-boxes.js";
+import { boxesOf, edgesOf } from "../../src/fingerprint/inner-boxes.js";
 import type { Frame } from "../../src/model.js";
 import { chance, draw } from "./pictures.js";
 
@@ -25,9 +25,7 @@ function boxesIn(scenes: Scene[], { across = false } = {}): Rect[] {
   const [width, height] = [256, 144];
   const random = chance(99);
   const frames = scenes.map((valueAt) => draw(width, height, (x, y) => valueAt(x, y) + 6 * (random() - 0.5)));
-  const edges = noEdges(frames[0]);
-  for (const frame of frames) addEdges(edges, frame);
-  return boxesOf(edges, across);
+  return boxesOf(edgesOf(frames), across);
 }
 
 /** Eight pictures of a scene that moves. */

@@ -1,4 +1,4 @@
-import { assemble } from "./assemble.js";
+import { assemble } from "../../webassembly/assemble.js";
 import { filter, locate } from "./kernel/filter.js";
 import { gather, touch, touchEach } from "./kernel/gather.js";
 import { equal, scan, scanEqual } from "./kernel/scan.js";

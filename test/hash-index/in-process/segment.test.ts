@@ -1,7 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { distance } from "../../../src/fingerprint/hash.js";
-import { assemble } from "../../../src/hash-index/in-process/assemble.js";
 import {
   allocateSegment,
   bytesOf,
@@ -17,6 +16,7 @@ import {
 } from "../../../src/hash-index/in-process/segment.js";
 import type { ShapeName } from "../../../src/hash-index/in-process/shape.js";
 import type { Hash } from "../../../src/model.js";
+import { assemble } from "../../../src/webassembly/assemble.js";
 import { randomFrom, randomHash, turnBits } from "../../support/material.js";
 
 const BYTES = { fingerprints: 32, patches: 16 };

@@ -1,4 +1,4 @@
-import type { WasmFunction } from "../assemble.js";
+import type { WasmFunction } from "../../../webassembly/assemble.js";
 import { address, again, LAYOUT, PLACE_BITS, PLACE_MASK, PROBES, THIRD_MASK } from "./snippets.js";
 
 /** Takes the lowest set bit from each of 8 words of `x`. */

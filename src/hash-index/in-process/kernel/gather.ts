@@ -1,4 +1,4 @@
-import type { WasmFunction } from "../assemble.js";
+import type { WasmFunction } from "../../../webassembly/assemble.js";
 import { address, again, BUCKET, LAYOUT, PROBES } from "./snippets.js";
 
 /**

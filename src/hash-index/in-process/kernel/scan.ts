@@ -1,4 +1,4 @@
-import type { WasmFunction } from "../assemble.js";
+import type { WasmFunction } from "../../../webassembly/assemble.js";
 import { BUCKET, COMPARE_128, COMPARE_256, LAYOUT, WRITE } from "./snippets.js";
 
 const PARAMS = ["q", "out", "cap", "within"];

@@ -1,4 +1,4 @@
-import type { WasmFunction } from "../assemble.js";
+import type { WasmFunction } from "../../../webassembly/assemble.js";
 import { address, again, COMPARE_256, LAYOUT, THIRD_MASK, WRITE } from "./snippets.js";
 
 /** Of 8 bands at a time: whether the bits differing are few enough, by what differs in the next band and in the one after. */
