@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { App } from "./app.js";
 import { startTakedownResults } from "./casework/takedown-results.js";
-import type { Config, Role } from "./config.js";
+import { type Config, longestScanMs, type Role } from "./config.js";
 import { type DigestOptions, runDigest } from "./delivery/digest.js";
 import { checkQueues } from "./delivery/queue-loss.js";
 import { runRelay } from "./delivery/relay.js";
@@ -102,7 +102,7 @@ async function beforeScanning({ config, log }: App): Promise<void> {
   log.info({ sandbox: sandbox.kind, why: sandbox.why }, "media is decoded in a sandbox");
   const { pageFetcher } = await fetchOptionsOf(config);
   for (const warning of pageFetcher?.warnings ?? []) log.warn({ warning }, "page fetcher");
-  const removed = await removeLeftOvers(config.mediaTmpDir, config.fetchTimeoutMs * 2 + config.scanTimeoutMs);
+  const removed = await removeLeftOvers(config.mediaTmpDir, longestScanMs(config));
   if (removed > 0) log.info({ removed }, "temporary files of killed processes removed");
 }
 
