@@ -12,7 +12,7 @@ import {
 } from "./casework/look-back.js";
 import { earlierOutcome, recordScan } from "./casework/record.js";
 import type { CaseworkSettings } from "./casework/settings.js";
-import type { Config } from "./config.js";
+import { type Config, longestFetchMs } from "./config.js";
 import { ALGORITHM } from "./fingerprint/fingerprint-frame.js";
 import { withListed } from "./fingerprint/meta-pdq.js";
 import { PATCH_ALGORITHM } from "./fingerprint/patches.js";
@@ -29,6 +29,7 @@ import { readFrames } from "./media/frames.js";
 import { probeMedia } from "./media/probe.js";
 import type { Found, MediaSource, Reading } from "./model.js";
 import { type Database, type Db, openDatabase } from "./platform/database.js";
+import { within } from "./platform/deadline.js";
 import { holdIndexStill } from "./platform/index-lock.js";
 import type { Log } from "./platform/log.js";
 import { migrate } from "./platform/migrate.js";
@@ -201,16 +202,24 @@ function reader(
     const decoder = await findDecoder(config);
     const fetching = await fetchOptionsOf(config);
     const options = { ...limits, onWarning: (detail: string) => log.debug({ detail }, "read in part") };
-    const reading = await readFingerprints(
-      {
-        fetch: (source) => fetchMedia(source, fetching, signal),
-        probe: (file) => probeMedia(file, decoder, limits, signal),
-        frames: (file, probe, sampling) => readFrames(file, probe, decoder, { ...options, sampling }, signal),
-        recall: recallBytes,
-        stage: traceStage,
+    const steps = (limited: AbortSignal, isFetched: () => void): ReadSteps => ({
+      fetch: async (source) => {
+        const file = await fetchMedia(source, fetching, limited);
+        isFetched();
+        return file;
       },
-      media,
-      how,
+      probe: (file) => probeMedia(file, decoder, limits, limited),
+      frames: (file, probe, sampling) => readFrames(file, probe, decoder, { ...options, sampling }, limited),
+      recall: recallBytes,
+      stage: traceStage,
+    });
+    // A server that is slow, or a large file, leaves all of SCAN_TIMEOUT_MS for the scan.
+    const reading = await within(longestFetchMs(config), signal, (limited, startAgain) =>
+      readFingerprints(
+        steps(limited, () => startAgain(config.scanTimeoutMs)),
+        media,
+        how,
+      ),
     );
     // Pictures are hashed as they are decoded: drawn as one piece at the end of it.
     const { hash: lengthMs } = reading.timingsMs;

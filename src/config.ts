@@ -160,6 +160,15 @@ function readSecrets(env: NodeJS.ProcessEnv, given: Record<string, string>): str
 }
 
 /**
+ * How long fetching may take at most: a page that turns out to be one is fetched again by the page fetcher, and each has its time.
+ */
+export const longestFetchMs = ({ fetchTimeoutMs }: Pick<Config, "fetchTimeoutMs">): number => 2 * fetchTimeoutMs;
+
+/** How long one attempt at a submission may take at most, in milliseconds: fetching, and then all the rest. */
+export const longestScanMs = (config: Pick<Config, "fetchTimeoutMs" | "scanTimeoutMs">): number =>
+  longestFetchMs(config) + config.scanTimeoutMs;
+
+/**
  * Reads the environment once. An empty variable counts as unset; secrets may be in files ({@link readSecret}).
  *
  * @throws UsageError one message that names every bad variable and what it must be.

@@ -4,6 +4,7 @@ import type { App } from "./app.js";
 import { TAKEDOWN_RESULTS } from "./casework/takedown-results.js";
 import { waitingFigures } from "./casework/waiting.js";
 import { SUBMISSIONS } from "./intake/client.js";
+import { intakeFigures } from "./intake/received.js";
 import { findDecoder } from "./media/find-decoder.js";
 import { createLog } from "./platform/log.js";
 import type { MetricSources } from "./platform/metric-gauges.js";
@@ -22,6 +23,7 @@ export function metricSources(app: App, isDraining: () => boolean): MetricSource
   // Readiness writes changes to the log; what /health/ready is asked is enough for that.
   const readiness = createReadiness(checksOf(app), createLog("silent"), READY_TIMEOUT_MS);
   return {
+    intake: () => intakeFigures(pool),
     waiting: () => waitingFigures(pool),
     references: async () => (await pool.query("select count(*)::int as n from reference where retired_at is null")).rows[0].n,
     hashIndex: async () => ({ ...index.state(), behind: await index.behind(pool) }),

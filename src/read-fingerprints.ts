@@ -51,11 +51,14 @@ const MOST_PICTURES = 14_400;
 /** A thrifty reading with less than this share of the pictures it should have is done again in full: see `readAll`. */
 const LEAST_SHARE = 0.6;
 
-/** ... which are so many a second: what a thrifty reading gives beyond that is welcome, but not worth a second one. */
+/** ... which are so many a second: what a reading gives beyond that is welcome, but not worth a second one. */
 const NEEDED_PER_SECOND = 2;
 
 /** ... and so is one with a gap between two pictures of more than this many times their step. */
 const MOST_GAP_STEPS = 3;
+
+/** Pictures that end before this share of the duration that a long file claims, and the file is read as the short one that it is. */
+const LEAST_OF_CLAIMED = 0.5;
 
 /** A fingerprint whose views are computed only if thinning keeps it. */
 type Pending = Fingerprint & { viewsOf(): View[] };
@@ -87,7 +90,7 @@ export async function readFingerprints(
       sha256: file.sha256,
       bytes: file.bytes,
       kind: probe.kind,
-      durationMs: probe.kind === "image" ? 0 : Math.max(probe.durationMs, read.lastAtMs),
+      durationMs: probe.kind === "image" ? 0 : Math.max(read.claimedMs, read.lastAtMs),
       fingerprints: read.fingerprints,
       patchSets: read.patchSets,
       ...(read.listed && { listed: read.listed }),
@@ -114,19 +117,34 @@ function fromMemory(recalled: Recalled, { sha256, bytes }: MediaFile, fetchMs: n
 /**
  * Whoever makes a file can mark all its pictures as ones that no other refers to, and so hide them from a thrifty
  * reading; some encoders do so for long stretches. Then there are too few pictures, and the file is read in full.
+ *
+ * He can also claim that it lasts for hours, so that it is read thinly. When a reading in full shows that it does not, it is read as densely as
+ * what it shows; a thrifty one would not do, since what it does not see may be what follows. `claimedMs` is the duration it was read for.
  */
 async function readAll(steps: ReadSteps, file: MediaFile, probe: Probe, thrifty: boolean) {
   const { framesPerSecond: most, ...thinning } = thrifty ? DENSITY.thrifty : DENSITY.full;
-  const framesPerSecond = Math.min(most, MOST_PICTURES / (probe.durationMs / 1000));
-  const sampling = { mode: "every", framesPerSecond, thrifty } as const;
-  const read = await readFrames(steps.frames(file, probe, sampling), probe.kind, thinning, thrifty);
-  const seconds = Math.max(probe.durationMs, read.lastAtMs) / 1000;
+  const density = (durationMs: number) => Math.min(most, MOST_PICTURES / (durationMs / 1000));
+  const readAt = (framesPerSecond: number, how: { thrifty: boolean }) =>
+    readFrames(steps.frames(file, probe, { mode: "every", framesPerSecond, ...how }), probe.kind, thinning, thrifty);
+  const claimedMs = probe.durationMs;
+  const framesPerSecond = density(claimedMs);
+  let read = await readAt(framesPerSecond, { thrifty });
+  if (probe.kind === "image") return { ...read, claimedMs };
+  if (thrifty && !isEnough(read, probe, framesPerSecond)) read = await readAt(framesPerSecond, { thrifty: false });
+  const { lastAtMs } = read;
+  if (framesPerSecond >= NEEDED_PER_SECOND || lastAtMs >= LEAST_OF_CLAIMED * claimedMs) return { ...read, claimedMs };
+  return { ...(await readAt(density(lastAtMs), { thrifty: false })), claimedMs: lastAtMs };
+}
+
+/** Whether there are as many pictures as there should be, without a gap. */
+function isEnough(read: Pick<Read, "lastAtMs" | "longestGapMs" | "framesRead">, probe: Probe, framesPerSecond: number): boolean {
   const needed = Math.min(framesPerSecond, NEEDED_PER_SECOND);
   const stepMs = 1000 / Math.min(needed, probe.framesPerSecond || needed);
-  const enough = read.longestGapMs <= MOST_GAP_STEPS * stepMs && read.framesRead >= (LEAST_SHARE * seconds * 1000) / stepMs;
-  if (!thrifty || probe.kind === "image" || enough) return read;
-  return readFrames(steps.frames(file, probe, { ...sampling, thrifty: false }), probe.kind, thinning, thrifty);
+  const lastsMs = Math.max(probe.durationMs, read.lastAtMs);
+  return read.longestGapMs <= MOST_GAP_STEPS * stepMs && read.framesRead >= (LEAST_SHARE * lastsMs) / stepMs;
 }
+
+type Read = Awaited<ReturnType<typeof readFrames>>;
 
 /** @param inBoxes also what pictures show inside of rectangles; known material is kept as it is, since a scan looks inside already. */
 async function readFrames(frames: AsyncIterable<StillFrame>, kind: MediaKind, thinning: Thinning, inBoxes: boolean) {

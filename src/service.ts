@@ -1,27 +1,20 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { App } from "./app.js";
-import { finishErasure } from "./casework/erase/finish.js";
-import { settleLessons } from "./casework/learn.js";
-import { retireExpired } from "./casework/retention.js";
-import { recheckTakedowns } from "./casework/takedown-rechecks.js";
 import { startTakedownResults } from "./casework/takedown-results.js";
-import { sweepTakedowns } from "./casework/takedown-sweep.js";
-import type { Config, Role } from "./config.js";
+import { type Config, longestScanMs, type Role } from "./config.js";
 import { type DigestOptions, runDigest } from "./delivery/digest.js";
 import { checkQueues } from "./delivery/queue-loss.js";
 import { runRelay } from "./delivery/relay.js";
 import { runWebhooks } from "./delivery/webhooks.js";
-import { listsToLookBack, lookBackForList } from "./exchange/look-back-list.js";
-import { packSome, postYoung } from "./hash-index/pack.js";
+import { postYoung } from "./hash-index/pack.js";
+import { housekeeper } from "./housekeeping.js";
 import { createIntakeClient } from "./intake/client.js";
 import { parkJob } from "./intake/park.js";
 import { forgetReceived } from "./intake/received.js";
 import { enqueueWaiting, missInQueue } from "./intake/reconcile.js";
 import { startIntake } from "./intake/worker.js";
-import { reachOf } from "./media/fetch/allowed-address.js";
 import { removeLeftOvers } from "./media/fetch/download-left-overs.js";
 import { fetchOptionsOf } from "./media/fetch/fetch-media.js";
-import { stillThere } from "./media/fetch/still-there.js";
 import { findDecoder } from "./media/find-decoder.js";
 import { checksOf, metricSources } from "./metric-sources.js";
 import type { Outcome, Submission } from "./model.js";
@@ -109,7 +102,7 @@ async function beforeScanning({ config, log }: App): Promise<void> {
   log.info({ sandbox: sandbox.kind, why: sandbox.why }, "media is decoded in a sandbox");
   const { pageFetcher } = await fetchOptionsOf(config);
   for (const warning of pageFetcher?.warnings ?? []) log.warn({ warning }, "page fetcher");
-  const removed = await removeLeftOvers(config.mediaTmpDir, config.fetchTimeoutMs * 2 + config.scanTimeoutMs);
+  const removed = await removeLeftOvers(config.mediaTmpDir, longestScanMs(config));
   if (removed > 0) log.info({ removed }, "temporary files of killed processes removed");
 }
 
@@ -122,7 +115,7 @@ async function runRelayRole(app: App, metrics: Metrics, draining: AbortSignal, d
     runRelay(pool, connectionString, queues, log, drained),
     runWebhooks(pool, connectionString, { publicUrl: config.publicUrl, guard: webhookGuard(config) }, log, drained),
     digest && runDigest(pool, digest, log, draining),
-    every(HOUSEKEEPING_MS, "housekeeping", () => keepHouse(app, draining), log, draining),
+    every(HOUSEKEEPING_MS, "housekeeping", housekeeper(app, draining), log, draining),
     every(POSTING_MS, "posting", () => postYoung(pool), log, draining),
     every(QUEUE_CHECK_MS, "the look for lost queues", () => mendLostQueues(app, metrics), log, draining),
     every(JOB_CHECK_MS, "the look for lost jobs", () => mendLostJobs(app, metrics), log, draining),
@@ -218,23 +211,6 @@ function count(metrics: Metrics, { outcome, reading, timingsMs }: Scanned, elaps
   metrics.frames.inc({ usable: "true" }, reading.framesRead - reading.framesUnusable);
   for (const [stage, ms] of Object.entries({ ...reading.timingsMs, ...timingsMs }))
     metrics.stageSeconds.observe({ stage }, ms / 1000);
-}
-
-async function keepHouse(app: App, stopping: AbortSignal): Promise<void> {
-  const { log, casework, config } = app;
-  const { pool } = app.database;
-  const isThere = (url: string, what: "media" | "page") => stillThere(url, what, reachOf(config), stopping);
-  await settleLessons(pool, app.learnSteps);
-  const resumed = await app.resumeLookBacks(stopping);
-  if (resumed > 0) log.info({ resumed }, "interrupted look-backs finished");
-  for (const list of await listsToLookBack(pool)) await lookBackForList(pool, app.registerSteps, list, stopping);
-  const swept = await sweepTakedowns(pool, casework);
-  if (swept.queuedAgain + swept.expired > 0) log.info(swept, "takedowns past their deadline");
-  for (let due = 1; due > 0 && !stopping.aborted; ) ({ due } = await recheckTakedowns(pool, isThere, casework));
-  await packSome(pool);
-  for (const { inQueues } of await retireExpired(pool)) await finishErasure(pool, app.queues, inQueues);
-  const { rowCount } = await pool.query("delete from submission_fingerprint where expires_at < now()");
-  if (rowCount) log.info({ submissions: rowCount }, "fingerprints past their retention removed");
 }
 
 async function every(ms: number, what: string, work: () => Promise<unknown>, log: Log, stopping: AbortSignal): Promise<void> {

@@ -26,7 +26,8 @@ const MAY_IMPORT = new Map<string, string[]>([
   // The stories with their I/O plugged in; then the roles that run them; then the commands, and the entry that hands over.
   ["app", BELOW_THE_APP],
   ["metric-sources", [...BELOW_THE_APP, "app", "web"]],
-  ["service", [...BELOW_THE_APP, "app", "web", "metric-sources"]],
+  ["housekeeping", [...BELOW_THE_APP, "app"]],
+  ["service", [...BELOW_THE_APP, "app", "web", "metric-sources", "housekeeping"]],
   // Measures the product, so it may use all of it but its faces.
   ["bench", [...BELOW_THE_APP, "app"]],
   ["cli", [...BELOW_THE_APP, "app", "web", "service", "bench"]],

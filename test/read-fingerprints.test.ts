@@ -1,6 +1,11 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { readFrames } from "../src/media/frames.js";
+import { probeMedia } from "../src/media/probe.js";
 import type { Frame, MediaFile, Probe } from "../src/model.js";
 import { readFingerprints, type Sampling } from "../src/read-fingerprints.js";
+import { decoder, dir, LIMITS, make, mediaFile, video } from "./media/support.js";
 import { randomFrom } from "./support/material.js";
 
 const probe = (over: Partial<Probe> = {}): Probe => ({
@@ -68,6 +73,67 @@ describe("reading media", () => {
     await readFingerprints(steps, { path: "/x" }, { thrifty: false });
     expect(asked[0].framesPerSecond).toBeCloseTo(1 / 3, 2);
   });
+
+  const eleven = probe({ durationMs: 11 * 3_600_000 });
+  const upTo = (durationMs: number, { framesPerSecond }: Sampling) => every(1_000 / framesPerSecond, durationMs);
+
+  test.each([
+    ["a scan", true, [true, false, false]],
+    ["a reference", false, [false, false]],
+  ])("%s that claims eleven hours and lasts ten seconds is read again as what it is", async (_, thrifty, readings) => {
+    const { steps, asked } = stepsFor(eleven, (sampling) => upTo(10_000, sampling));
+    const reading = await readFingerprints(steps, { path: "/x" }, { thrifty });
+    expect(asked.map((a) => a.thrifty)).toEqual(readings);
+    expect(asked.at(-1)!.framesPerSecond).toBe(4);
+    expect(reading.framesRead).toBe(40);
+    expect(reading.durationMs).toBeGreaterThan(9_000);
+    expect(reading.durationMs).toBeLessThan(10_000);
+  });
+
+  test("... but not because of a thrifty reading, from which the rest may be hidden", async () => {
+    const { steps, asked } = stepsFor(eleven, ({ thrifty }) =>
+      every(thrifty ? 2_000 : 600_000, thrifty ? 10_000 : eleven.durationMs),
+    );
+    const reading = await readFingerprints(steps, { path: "/x" }, { thrifty: true });
+    expect(asked.map((a) => a.thrifty)).toEqual([true, false]);
+    expect(reading).toMatchObject({ framesRead: 66, durationMs: eleven.durationMs });
+  });
+
+  test("a long video that is cut off after more than half of it is not read again", async () => {
+    const { steps, asked } = stepsFor(eleven, () => every(600_000, 0.6 * eleven.durationMs));
+    const reading = await readFingerprints(steps, { path: "/x" }, { thrifty: false });
+    expect(asked).toHaveLength(1);
+    expect(reading.durationMs).toBe(eleven.durationMs);
+  });
+
+  test.each([true, false])(
+    "a real mkv whose head says eleven hours gives what it gives without the lie (thrifty: %s)",
+    async (thrifty) => {
+      const honest = make("-i", video("friday.mp4"), "-an", "-vf", "scale=320:-2", "-preset", "ultrafast", "honest.mkv");
+      const bytes = readFileSync(honest);
+      // Matroska's element Duration: its id, the length 8, a float in thousandths of a second.
+      bytes.writeDoubleBE(eleven.durationMs, bytes.indexOf("448988", "hex") + 3);
+      const lying = join(dir, "eleven-hours.mkv");
+      writeFileSync(lying, bytes);
+      const signal = new AbortController().signal;
+      const limits = { ...LIMITS, maxDurationMs: 12 * 3_600_000 };
+      const read = (path: string, how: { thrifty: boolean }) =>
+        readFingerprints(
+          {
+            fetch: async () => mediaFile(path),
+            probe: (file) => probeMedia(file, decoder, limits, signal),
+            frames: (file, given, sampling) => readFrames(file, given, decoder, { ...limits, sampling }, signal),
+          },
+          { path },
+          how,
+        );
+      expect((await probeMedia(mediaFile(lying), decoder, limits, signal)).durationMs).toBe(eleven.durationMs);
+      const [full, seen] = [await read(honest, { thrifty: false }), await read(lying, { thrifty })];
+      expect(seen.framesRead).toBe(full.framesRead);
+      expect(Math.abs(seen.durationMs - full.durationMs)).toBeLessThan(1_000);
+      if (!thrifty) expect(seen.fingerprints).toEqual(full.fingerprints);
+    },
+  );
 
   test("a scan also hashes what is shown inside a rectangle, a reference does not", async () => {
     const inner = (x: number, y: number, atMs: number) =>

@@ -1,15 +1,14 @@
 import { copyFileSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { Option } from "commander";
-import { randomFrom } from "../../src/bench/index/generate.js";
 import { drill, interruption, runInBuildFolder, wholeFrom } from "./support/arguments.js";
+import { breakThings, checksumOf, drawFaults } from "./support/break-things.js";
 import { CHECKOUT, compile } from "./support/build.js";
 import { startConsumers } from "./support/consumers.js";
-import { type Fault, faultsOf } from "./support/faults.js";
+import { faultsOf } from "./support/faults.js";
 import { startIntakeLoad } from "./support/intake-load.js";
-import { report, say, type Timed, timesToVerdict } from "./support/report.js";
+import { report, say, timesToVerdict } from "./support/report.js";
 import type { ServiceProcess } from "./support/service-process.js";
 import { allReady, settle } from "./support/settle.js";
 import { type DrillSite, openDrillSite } from "./support/site.js";
@@ -35,8 +34,8 @@ const command = drill(
   "breaks everything around the service under load, in random order, and checks that nothing is lost or done twice",
 )
   .option("--minutes <n>", "how long faults go on", wholeFrom(1, 600), 15)
-  .option("--faults <n>", "how many in that time, at least", wholeFrom(0, 100_000), 1_000)
-  .option("--seed <n>", "of the order of faults", wholeFrom(0, 2 ** 31), 1)
+  .option("--faults <n>", "how many in that time", wholeFrom(0, 100_000), 1_000)
+  .option("--seed <n>", "of the faults and their order", wholeFrom(0, 2 ** 31), 1)
   .option("--per-second <n>", "submissions", wholeFrom(1, 100), 4)
   .addOption(new Option("--backend <name>", "where the queues are").choices(["redis", "postgres"]).default("redis"))
   .option("--dist <folder>", "a compiled version to test; default: this checkout, compiled")
@@ -57,11 +56,12 @@ async function runDrill(options: Options, folder: string): Promise<boolean> {
     const addresses = processes.map(({ address }) => address);
     const consumers = startConsumers(site, addresses);
     const load = await startIntakeLoad(site, addresses, perSecond);
-    const happened = await breakThings(faultsOf(site, processes), options, randomFrom(seed));
+    const drawn = drawFaults(faultsOf(site, processes), options.faults, seed);
+    const happened = await breakThings(drawn, options.minutes * 60_000, seed, interrupted);
     say(`${happened.length} faults have happened; everything is let run dry`);
     const broken = await settle(site, processes, load, consumers, interrupted);
     return report(options, {
-      ...{ happened, broken, load, consumers },
+      ...{ happened, order: checksumOf(drawn), broken, load, consumers },
       times: await timesToVerdict(site, load.accepted),
       deaths: processes.flatMap((process) => process.deaths()),
     });
@@ -70,48 +70,6 @@ async function runDrill(options: Options, folder: string): Promise<boolean> {
     if (options.keepLogs) keepLogs(site, processes);
     await site.close();
   }
-}
-
-/** So many faults in the time, evenly but for chance; what one breaks is whole again before the same thing breaks again. */
-async function breakThings(faults: Fault[], { minutes, faults: wanted, seed }: Options, random: () => number): Promise<Timed[]> {
-  const happened: Timed[] = [];
-  const busy = new Set<string>();
-  const running = new Set<Promise<void>>();
-  const fromMs = performance.now();
-  const forMs = minutes * 60_000;
-  const leftMs = () => fromMs + forMs - performance.now();
-  while (leftMs() > 0 && wanted > 0) {
-    interrupted.throwIfAborted();
-    const fault = pick(faults, busy, random);
-    if (fault) {
-      const timed = { name: fault.name, atMs: Math.round(performance.now() - fromMs) };
-      busy.add(fault.target);
-      happened.push(timed);
-      const work = fault
-        .happen(randomFrom(seed + 7_919 * happened.length))
-        .catch((error: Error) => say(`${fault.name}: ${error.message}`))
-        .finally(() => {
-          busy.delete(fault.target);
-          running.delete(work);
-        });
-      running.add(work);
-    }
-    // A little faster than asked for, so that chance does not leave some out.
-    await sleep(Math.max(20, ((0.93 * leftMs()) / Math.max(1, wanted - happened.length)) * (0.4 + 1.2 * random())));
-    if (happened.length >= wanted && leftMs() < 1_000) break;
-    if (happened.length % 50 === 0 && fault) say(`${happened.length} faults after ${Math.round((forMs - leftMs()) / 1_000)} s`);
-  }
-  await Promise.all(running);
-  return happened;
-}
-
-function pick(faults: Fault[], busy: Set<string>, random: () => number): Fault | undefined {
-  const free = faults.filter(({ target }) => !busy.has(target));
-  let place = random() * free.reduce((sum, { weight }) => sum + weight, 0);
-  return free.find(({ weight }) => {
-    place -= weight;
-    return place < 0;
-  });
 }
 
 function keepLogs(site: DrillSite, processes: ServiceProcess[]): void {

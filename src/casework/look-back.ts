@@ -103,8 +103,8 @@ export async function recordLookBack(
     const { id } = past.submission;
     const now = await asItIsNow(tx, verdict, reference);
     if (!now) return false;
-    // It may have been erased since it was read.
-    const { rowCount } = await tx.query("select 1 from submission where id = $1 for no key update", [id]);
+    // It may have been erased or forgotten since it was read.
+    const { rowCount } = await tx.query("select 1 from submission where id = $1 and content <> '{}' for no key update", [id]);
     if (rowCount === 0 || (await isKnown(tx, past, now.verdict, now.reference))) return false;
     const { verdict: left } = await withoutDismissed(tx, now.verdict, past.sha256);
     if (left.matches.length === 0) return false;

@@ -138,7 +138,7 @@ export async function checkAccounts(pool: Pool): Promise<Finding> {
 const RETENTION_DAYS = { least: 30, most: 3_650 };
 
 export function checkRetention({ submissionRetentionDays: days }: Pick<Config, "submissionRetentionDays">): Finding {
-  const kept = `hashes of submissions are kept for ${days} days`;
+  const kept = `hashes of submissions, and what was clear, are kept for ${days} days`;
   if (days < RETENTION_DAYS.least)
     return warning(
       `${kept}: what was uploaded before that is not found when it is reported: at least ${RETENTION_DAYS.least} is usual`,

@@ -1,5 +1,5 @@
 import { DelayedError, type Job, UnrecoverableError, type Worker } from "bullmq";
-import type { Config } from "../config.js";
+import { type Config, longestScanMs } from "../config.js";
 import { InvalidSubmissionError, TransientError, UnscannableError } from "../errors.js";
 import type { Outcome, Submission } from "../model.js";
 import { within } from "../platform/deadline.js";
@@ -37,7 +37,7 @@ export function startIntake(
   steps: IntakeSteps,
   config: Pick<
     Config,
-    "redisUrl" | "workerConcurrency" | "workerAttempts" | "workerBackoffMs" | "workerLockMs" | "scanTimeoutMs"
+    "redisUrl" | "workerConcurrency" | "workerAttempts" | "workerBackoffMs" | "workerLockMs" | "scanTimeoutMs" | "fetchTimeoutMs"
   >,
   log: Log,
   stopping: AbortSignal,
@@ -52,7 +52,8 @@ export function startIntake(
       return giveUp(job, submission, new UnscannableError(`the program died ${job.stalledCounter} times while scanning it`));
     }
     try {
-      return await within(config.scanTimeoutMs, stopping, (signal) => steps.scan(submission, signal));
+      // Fetching and reading have limits of their own, which say what took so long; this is for what they do not cover.
+      return await within(longestScanMs(config), stopping, (signal) => steps.scan(submission, signal));
     } catch (error) {
       return await afterFailure(job, token, submission, error);
     }

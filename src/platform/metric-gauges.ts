@@ -29,6 +29,13 @@ export interface WaitingFigures {
   webhookDeliveries: Record<string, number>;
 }
 
+/** Submissions that were accepted and have no verdict, by whether a queue is known to have their job; the age of the oldest in seconds. */
+export interface IntakeFigures {
+  queued: number;
+  unqueued: number;
+  oldestSeconds: number;
+}
+
 /** Of the folder for downloads, in bytes. */
 export interface Space {
   free: number;
@@ -47,6 +54,7 @@ export interface MetricSources {
   queueJobs?: () => Promise<QueueJobs[]>;
   /** By queue, the age in seconds of the oldest job that waits. */
   queueOldestSeconds?: () => Promise<Record<string, number>>;
+  intake?: () => Promise<IntakeFigures>;
   references?: () => Promise<number>;
   hashIndex?: () => Promise<HashIndexFigures>;
   waiting?: () => Promise<WaitingFigures>;
@@ -163,6 +171,16 @@ const OLDEST: About<Values>[] = [
   ["reupload_queue_oldest_seconds", "Age of the oldest job that waits", ["queue"], byLabel("queue", (ages) => ages)],
 ];
 
+const INTAKE: About<IntakeFigures>[] = [
+  [
+    "reupload_intake_submissions",
+    "Submissions accepted, without a verdict",
+    ["state"],
+    byLabel("state", ({ queued, unqueued }) => ({ queued, unqueued })),
+  ],
+  ["reupload_intake_oldest_seconds", "Age of the oldest of them", [], plain((f) => f.oldestSeconds)],
+];
+
 const WAITING: About<WaitingFigures>[] = [
   ["reupload_outbox_waiting", "Messages in the outbox that no queue has yet", [], plain((w) => w.outboxWaiting)],
   ["reupload_outbox_oldest_seconds", "Age of the oldest message in the outbox", [], plain((w) => w.oldestOutboxSeconds)],
@@ -213,6 +231,7 @@ export function registerGauges(registry: Registry, sources: MetricSources): void
   add(HASH_INDEX, sources.hashIndex);
   add(QUEUES, sources.queueJobs);
   add(OLDEST, sources.queueOldestSeconds);
+  add(INTAKE, sources.intake);
   add(WAITING, sources.waiting);
   add(READY, sources.ready);
   add(DRAINING, sources.draining);

@@ -25,13 +25,17 @@ const NAME = "reupload";
 /** How long the end of the process waits for the last spans. */
 const LAST_SPANS_MS = 3_000;
 
-/** OpenTelemetry, set up for this process: OTLP over HTTP in JSON, spans in batches, and none kept when the collector is away for long. */
-export function openTelemetry(log: Log): Tracing {
+/**
+ * OpenTelemetry, set up for this process: OTLP over HTTP in JSON, spans in batches, and none kept when the collector is away for long.
+ *
+ * @param headers for the collector, besides those of the environment
+ */
+export function openTelemetry(log: Log, headers?: Record<string, string>): Tracing {
   const ours = resourceFromAttributes({ "service.name": NAME, "service.version": readVersion() });
   const provider = new NodeTracerProvider({
     // What the environment says goes first.
     resource: ours.merge(detectResources({ detectors: [serviceInstanceIdDetector, envDetector] })),
-    spanProcessors: [new BatchSpanProcessor(discreet(new OTLPTraceExporter(), log))],
+    spanProcessors: [new BatchSpanProcessor(discreet(new OTLPTraceExporter({ headers }), log))],
   });
   provider.register();
   return {

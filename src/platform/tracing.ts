@@ -1,6 +1,7 @@
 import type { Telemetry } from "bullmq";
 import { UsageError } from "../errors.js";
 import type { Log } from "./log.js";
+import { headersFromFiles } from "./tracing-headers.js";
 
 /** What a span says besides its name and times. Never a URL, a hash, an uploader: what looks like one is left out when spans are sent. */
 export type Facts = Record<string, string | number | boolean | undefined>;
@@ -42,15 +43,16 @@ const NOTHING_TO_STOP = async () => {};
 
 /**
  * Sends traces when the environment names a collector (`OTEL_EXPORTER_OTLP_ENDPOINT` or `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`); otherwise
- * OpenTelemetry is not even loaded. The other standard variables (headers, sampler, batch sizes, resource attributes) count as well. Returns
- * what stops it, after sending what is left.
+ * OpenTelemetry is not even loaded. The other standard variables (headers, sampler, batch sizes, resource attributes) count as well, and headers may be in a
+ * file. Returns what stops it, after sending what is left.
  *
- * @throws UsageError when the collector's address is not one, or another protocol is asked for.
+ * @throws UsageError when the collector's address is not one, another protocol is asked for, or a file of headers cannot be used.
  */
 export async function startTracing(log: Log, env: NodeJS.ProcessEnv = process.env): Promise<() => Promise<void>> {
   if (!isAskedFor(env)) return NOTHING_TO_STOP;
+  const headers = headersFromFiles(env);
   users++;
-  if (users === 1) tracing = (await import("./tracing-otel.js")).openTelemetry(log);
+  if (users === 1) tracing = (await import("./tracing-otel.js")).openTelemetry(log, headers);
   return async () => {
     users--;
     if (users > 0) return;

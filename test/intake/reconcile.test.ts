@@ -6,7 +6,7 @@ import { createIntakeClient, SUBMISSIONS } from "../../src/intake/client.js";
 import type { ScanJob } from "../../src/intake/job.js";
 import { openIntakeClient } from "../../src/intake/open-client.js";
 import { listParked, parkJob } from "../../src/intake/park.js";
-import { forgetReceived, isReceived } from "../../src/intake/received.js";
+import { forgetReceived, intakeFigures, isReceived, keepReceived } from "../../src/intake/received.js";
 import { enqueueWaiting, missInQueue } from "../../src/intake/reconcile.js";
 import { startIntake } from "../../src/intake/worker.js";
 import { createLog } from "../../src/platform/log.js";
@@ -64,6 +64,17 @@ for (const { name, missing, open } of BACKENDS) {
       expect(await isReceived(database.pool, of.submissionId)).toBe(true);
       await pass(10);
       expect(await enqueueWaiting(database.pool, queues)).toBe(0);
+    });
+
+    test("what has no verdict is counted for the metrics, by whether the queue has it, with the age of the oldest", async () => {
+      expect(await intakeFigures(database.pool)).toEqual({ queued: 0, unqueued: 0, oldestSeconds: 0 });
+      await client().submit(job());
+      await client().submit(job());
+      await pass(100);
+      await keepReceived(database.pool, job());
+      const figures = await intakeFigures(database.pool);
+      expect(figures).toMatchObject({ queued: 2, unqueued: 1 });
+      expect(figures.oldestSeconds).toBeGreaterThanOrEqual(100);
     });
 
     test("one that the queue does not take is accepted all the same, and queued later under its id and priority", async () => {

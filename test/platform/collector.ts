@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { createServer } from "node:http";
+import { createServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
 
 export interface CollectedSpan {
@@ -17,6 +17,7 @@ export interface Collector {
   spans: CollectedSpan[];
   /** As they came. */
   bodies: string[];
+  headers: IncomingHttpHeaders[];
   names(): string[];
   parentOf(span: CollectedSpan): CollectedSpan | undefined;
   close(): Promise<void>;
@@ -42,6 +43,7 @@ const spanOf = ({ attributes, status, ...span }: RawSpan): CollectedSpan => ({
 export async function startCollector(): Promise<Collector> {
   const spans: CollectedSpan[] = [];
   const bodies: string[] = [];
+  const headers: IncomingHttpHeaders[] = [];
   const server = createServer(async (request, response) => {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk);
@@ -49,6 +51,7 @@ export async function startCollector(): Promise<Collector> {
     const isRight = request.url === "/v1/traces" && request.headers["content-type"] === "application/json";
     if (isRight) {
       bodies.push(body);
+      headers.push(request.headers);
       const { resourceSpans } = JSON.parse(body) as Batch;
       spans.push(...resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap((scope) => scope.spans.map(spanOf))));
     }
@@ -60,6 +63,7 @@ export async function startCollector(): Promise<Collector> {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     spans,
     bodies,
+    headers,
     names: () => spans.map(({ name }) => name),
     parentOf: (span) => spans.find(({ spanId }) => spanId === span.parentSpanId),
     close: async () => {

@@ -1,8 +1,12 @@
 import { getEventListeners } from "node:events";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { pause, within } from "../../src/platform/deadline.js";
+
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 /** Rejects with the signal's reason; holds nothing but a listener, as a scan does. */
 const untilAborted = (signal: AbortSignal) =>
@@ -24,6 +28,23 @@ test("the outer signal is heard, and nothing stays behind in it", async () => {
   outer.abort(new Error("stopping"));
   await expect(stopped).rejects.toThrow("stopping");
   await expect(within(60_000, outer.signal, async (signal) => signal.throwIfAborted())).rejects.toThrow("stopping");
+});
+
+test("a part that begins anew has a time of its own, from then on", async () => {
+  vi.useFakeTimers();
+  let startsAgain = () => {};
+  const late = within(1_000, new AbortController().signal, (signal, startAgain) => {
+    startsAgain = () => startAgain(300);
+    return untilAborted(signal);
+  });
+  const outcome = vi.fn();
+  late.catch((error: Error) => outcome(error.name, error.message));
+  await vi.advanceTimersByTimeAsync(999);
+  startsAgain();
+  await vi.advanceTimersByTimeAsync(299);
+  expect(outcome.mock.calls).toEqual([]);
+  await vi.advanceTimersByTimeAsync(1);
+  expect(outcome.mock.calls).toEqual([["TimeoutError", "300 ms have passed"]]);
 });
 
 test("a pause ends when told to, when the time has passed, and when the signal aborts", async () => {

@@ -1,3 +1,5 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, describe, expect, it, test, vi } from "vitest";
 import { type App, openApp } from "../../src/app.js";
 import { createIntakeClient } from "../../src/intake/client.js";
@@ -10,6 +12,7 @@ import { image, make } from "../media/support.js";
 import { BACKENDS, mediaServer, PATIENCE, send, verdictOn } from "../stories/support.js";
 import { testConfig } from "../support/config.js";
 import { type TestDatabase, testDatabase } from "../support/database.js";
+import { temporaryDir } from "../support/temporary-dir.js";
 import { type Collector, startCollector } from "./collector.js";
 
 const KNOWN = image("butterfly.jpg");
@@ -166,6 +169,40 @@ test("a collector's address that is none is refused by name", async () => {
   await expect(start).rejects.toThrow(/^configuration: OTEL_EXPORTER_OTLP_ENDPOINT must be an address/);
   const grpc = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:4317", OTEL_EXPORTER_OTLP_PROTOCOL: "grpc" };
   await expect(startTracing(createLog("silent"), grpc)).rejects.toThrow(/over HTTP as JSON, not by grpc/);
+});
+
+describe("headers for the collector", () => {
+  const { path: folder } = temporaryDir();
+  const file = (name: string, content: string) => {
+    writeFileSync(join(folder, name), content, { mode: 0o600 });
+    return join(folder, name);
+  };
+
+  test("may be in a file, and stay out of the environment that children inherit", async () => {
+    const collector = closing(await startCollector());
+    vi.stubEnv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url);
+    vi.stubEnv("OTEL_EXPORTER_OTLP_HEADERS_FILE", file("general", "api-key=general, x-team = trust%20and%20safety\n"));
+    vi.stubEnv("OTEL_EXPORTER_OTLP_TRACES_HEADERS_FILE", file("traces", "api-key=a=b"));
+    const stop = await startTracing(createLog("silent"));
+    inSpan("scan", () => {});
+    await stop();
+    expect(collector.names()).toEqual(["scan"]);
+    expect(collector.headers[0]).toMatchObject({ "api-key": "a=b", "x-team": "trust and safety" });
+    expect(process.env.OTEL_EXPORTER_OTLP_HEADERS).toBeUndefined();
+  });
+
+  test.each([
+    ["without a name", "=hunter2", /^configuration: OTEL_EXPORTER_OTLP_HEADERS must be headers such as api-key=…/],
+    ["that is no pair", "hunter2", /^configuration: OTEL_EXPORTER_OTLP_HEADERS must be headers/],
+    ["that cannot be one", "two words=hunter2", /^configuration: OTEL_EXPORTER_OTLP_HEADERS must be headers/],
+    ["on two lines", "a=1\nhunter2=2", /^configuration: OTEL_EXPORTER_OTLP_HEADERS_FILE: \S+ must hold the secret on one line/],
+  ])("one %s is refused by the variable's name, and not quoted", async (name, content, sentence) => {
+    const OTEL_EXPORTER_OTLP_HEADERS_FILE = file(name.replaceAll(" ", "-"), content);
+    const env = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:1", OTEL_EXPORTER_OTLP_HEADERS_FILE };
+    const error = await startTracing(createLog("silent"), env).catch((e: Error) => e);
+    expect((error as Error).message).toMatch(sentence);
+    expect((error as Error).message).not.toContain("hunter2");
+  });
 });
 
 test("a collector that is away costs one line in the log, and no verdict", async () => {

@@ -13,6 +13,7 @@ import { filesWith } from "./erasure-files.js";
 import { PATIENCE } from "./support.js";
 
 const MARK = "ZqRetiredMark";
+const OLD_MARK = "ZqForgottenMark";
 
 let app: App;
 beforeAll(async () => {
@@ -20,7 +21,7 @@ beforeAll(async () => {
 });
 afterAll(() => app.close());
 
-test("the service removes by itself what has outlived its retention: cases whole, references, submissions' hashes", async () => {
+test("the service removes by itself what has outlived its retention: cases whole, references, what was clear", async () => {
   const { pool } = app.database;
   const going = await register(pool, "C-goes", 1, MARK);
   const emptied = await register(pool, "C-stays", 2, `${MARK}-reference`);
@@ -32,12 +33,17 @@ test("the service removes by itself what has outlived its retention: cases whole
     pageUrl: `https://site.example/${MARK}`,
     reading: theirs,
   });
-  await upload(pool, [], { id: "u-old", reading: old });
+  await upload(pool, [], { id: "u-old", reading: old, uploader: { id: OLD_MARK }, pageUrl: `https://site.example/${OLD_MARK}` });
   await upload(pool, [], { id: "u-young", reading: young });
   await pool.query(`update "case" set retain_until = now() - interval '1 minute' where id = 'C-goes'`);
   await pool.query("update reference set retain_until = now() - interval '1 minute' where id = $1", [emptied.id]);
   await pool.query("update submission_fingerprint set expires_at = now() - interval '1 minute' where submission_id = 'u-old'");
-  const wanted = new Map([["the mark", Buffer.from(MARK)]]);
+  await pool.query("update submission set received_at = received_at - interval '366 days' where id = 'u-old'");
+  const wanted = new Map([
+    ["the mark", Buffer.from(MARK)],
+    ["old uploader", Buffer.from(OLD_MARK)],
+    ["old file's SHA-256", Buffer.from(old.sha256, "hex")],
+  ]);
   for (const [seed, name] of [
     [1, "case's hash"],
     [2, "reference's hash"],
@@ -56,6 +62,7 @@ test("the service removes by itself what has outlived its retention: cases whole
     expect(await readCase(pool, "C-goes")).toBeUndefined();
     const { rows } = await pool.query<{ id: string }>("select submission_id as id from submission_fingerprint order by 1");
     expect(rows).toEqual([{ id: "u-young" }]);
+    expect((await pool.query("select uploader_id as id from submission where id = 'u-old'")).rows).toEqual([{ id: null }]);
   }, PATIENCE);
   await relay.stop();
   await rewriteTables(pool);

@@ -38,6 +38,7 @@ export async function openBadMediaSite(options: SiteOptions, log: Log, signal: A
   await mkdir(inputs, { recursive: true });
   const variables = {
     MEDIA_TMP_DIR: tmpDir,
+    FETCH_TIMEOUT_MS: String(options.scanTimeoutMs),
     SCAN_TIMEOUT_MS: String(options.scanTimeoutMs),
     MEDIA_ALLOW_PRIVATE_ADDRESSES: "1",
     ROLES: options.roles,

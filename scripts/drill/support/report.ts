@@ -10,6 +10,8 @@ export interface Timed {
 
 export interface Figures {
   happened: Timed[];
+  /** Checksum of the order in which faults were drawn, where they were. */
+  order?: string;
   broken: Broken;
   load: IntakeLoad;
   consumers: Consumers;
@@ -34,7 +36,7 @@ const REASONS = 8;
 const seconds = (ms = 0) => `${(ms / 1_000).toFixed(1)} s`;
 
 /** Prints what was done and what came of it. True when every promise was kept. */
-export function report(about: object, { happened, broken, load, consumers, times, deaths }: Figures): boolean {
+export function report(about: object, { happened, order, broken, load, consumers, times, deaths }: Figures): boolean {
   const kinds = new Map<string, number>();
   for (const { name } of happened) kinds.set(name, (kinds.get(name) ?? 0) + 1);
   const repeats = (notes: Map<string, number>) => [...notes.values()].reduce((sum, n) => sum + n - 1, 0);
@@ -42,7 +44,7 @@ export function report(about: object, { happened, broken, load, consumers, times
   const matches = [...load.accepted.values()].filter(({ expected }) => expected === "match").length;
   say(`\n${JSON.stringify(about)}`);
   for (const [name, n] of [...kinds].sort(([, a], [, b]) => b - a)) say(`${String(n).padStart(6)}  ${name}`);
-  say(`${String(happened.length).padStart(6)}  faults\n`);
+  say(`${String(happened.length).padStart(6)}  faults${order ? `, drawn in the order ${order}` : ""}\n`);
   const tries = [...load.retries.values()].reduce((sum, n) => sum + n, 0);
   say(`${load.accepted.size} submissions accepted, ${matches} of them known; before that ${tries} tries were not:`);
   for (const [reason, n] of [...load.retries].sort(([, a], [, b]) => b - a).slice(0, REASONS))

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Consumers } from "./consumers.js";
 import { type Broken, checkExactlyOnce, leftOver } from "./exactly-once.js";
-import { startAgain } from "./faults.js";
+import { startAgain } from "./faults-postgres.js";
 import type { IntakeLoad } from "./intake-load.js";
 import type { ServiceProcess } from "./service-process.js";
 import type { DrillSite } from "./site.js";

@@ -1,4 +1,5 @@
 import type { FastifyRequest } from "fastify";
+import { longestScanMs } from "../../config.js";
 import { ALGORITHM } from "../../fingerprint/fingerprint-frame.js";
 import { hashFromHex } from "../../fingerprint/hash.js";
 import type { ScanJob } from "../../intake/job.js";
@@ -25,7 +26,7 @@ export function lookupRoutes(api: Api, parts: Parts, readings: Readings): void {
     {
       onRequest: needs("hashes:read"),
       bodyLimit: HASHES_BODY_BYTES,
-      config: { claimMs: config.scanTimeoutMs + config.fetchTimeoutMs + 60_000 },
+      config: { claimMs: longestScanMs(config) + 60_000 },
       schema: {
         operationId: "lookup",
         tags,

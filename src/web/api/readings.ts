@@ -1,4 +1,5 @@
 import type { FastifyRequest } from "fastify";
+import { longestScanMs } from "../../config.js";
 import { TransientError, UnscannableError } from "../../errors.js";
 import type { MediaSource, NewReference } from "../../model.js";
 import { within } from "../../platform/deadline.js";
@@ -38,7 +39,7 @@ export function createReadings(parts: Parts): Readings {
     const { socket } = request.raw;
     socket?.once("close", hangUp);
     try {
-      return await within(parts.config.scanTimeoutMs, gone.signal, work);
+      return await within(longestScanMs(parts.config), gone.signal, work);
     } catch (error) {
       throw asProblem(error, media);
     } finally {

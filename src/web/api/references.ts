@@ -2,6 +2,7 @@ import type { FastifyRequest } from "fastify";
 import { z } from "zod";
 import { caseForMaterial } from "../../casework/cases.js";
 import { listKnown, type ReferenceFields, readReference, updateReference } from "../../casework/known.js";
+import { longestScanMs } from "../../config.js";
 import { UsageError } from "../../errors.js";
 import { retireReference } from "../../hash-index/references.js";
 import type { ScanJob } from "../../intake/job.js";
@@ -33,7 +34,7 @@ const registered = {
 
 export function referenceRoutes(api: Api, parts: Parts, readings: Readings): void {
   const { pool, config } = parts;
-  const claim = { claimMs: config.scanTimeoutMs + config.fetchTimeoutMs + 60_000 };
+  const claim = { claimMs: longestScanMs(config) + 60_000 };
 
   api.get(
     "/references",
