@@ -1,16 +1,13 @@
 import { distance, hashToHex } from "../fingerprint/hash.js";
 import type { Dihedral, Found, Hash, Hit, Query, ReferenceSummary, View } from "../model.js";
 import type { Db } from "../platform/database.js";
-import { neighboursOf, passing, thirdIsNear, wordsOfNext } from "./posting-rows.js";
+import { keyOf, neighboursOf, passedPostings } from "./posting-rows.js";
 
 /** The largest radius for which {@link lookup} is exact: the ring filter's bounds are those of 31 bits in 16 bands. */
 export const MAX_WITHIN_BITS = 31;
 
-/** Hashes sent in one statement, or a few more, below 1,024; 512 hashes are 139,264 probes. */
+/** Hashes sent in one statement, or a few more; 512 hashes are 8,192 probes of 17 keys each. */
 const BATCH = 512;
-
-/** A band may differ by no bit or by one: 17 masks. */
-const MASKS = [0, ...Array.from({ length: 16 }, (_, bit) => 1 << bit)];
 
 interface Row {
   q: number;
@@ -77,10 +74,7 @@ async function stateOf(db: Db): Promise<{ seenSeq: string; postedUntil: string }
   return rows[0];
 }
 
-/**
- * Probes are packed into one number each, which sorts fastest. They are made in order of their keys, and candidates in order of their ids, so that neighbours on disk are read together. `lateral` and
- * `offset 0` keep the planner, which cannot know how many rows such expressions give, from reading whole tables.
- */
+/** Probes are made in order of their keys, and candidates in order of their ids, so that neighbours on disk are read together. */
 async function near(
   db: Db,
   views: { pdq: Hash }[],
@@ -90,39 +84,15 @@ async function near(
     `with query as materialized (
        select (ordinality - 1)::int as q, ('x' || hex)::bit(256) as hash
        from unnest($1::text[]) with ordinality as t (hex, ordinality)
-     ), band as materialized (
-       select q, b, substring(hash from 1 + 16 * b for 16)::int as value, ${neighboursOf("hash")} as neighbours
-       from query, generate_series(0, 15) as b
      ), probe as (
-       select q, key, next, third, most, ${wordsOfNext}
-       from (
-         select (packed >> 43)::int as key, (packed >> 27 & 65535)::int as next, (packed >> 11 & 65535)::int as third,
-                2 + (packed >> 10 & 1)::int as most, (packed & 1023)::int as q
-         from (
-           select ((b * 65536 + (value # mask))::bigint << 43) | ((neighbours::bigint & 4294967295) << 11) | ((mask = 0)::int << 10) | q
-                    as packed
-           from band, unnest($2::int[]) as mask
-           order by packed offset 0
-         ) sorted offset 0
-       ) probed offset 0
-     ), passed as (
-       select p.q, p.third, p.most, i.*, generate_series(0, 56, 8) as byte
-       from probe p
-       cross join lateral (${passing}) i
-       where i.passing <> 0 offset 0
-     ), passed_byte as (
-       select q, third, most, fingerprint_id, others, thirds, neighbours, passing, byte + generate_series(0, 7) as bit
-       from passed where (passing >> byte) & 255 <> 0 offset 0
-     ), passed_bit as (
-       select q, fingerprint_id + case when others is null then 0 else others[bit + 1] end as id
-       from passed_byte where case when (passing >> bit) & 1 = 1 then ${thirdIsNear} else false end offset 0
-     ), candidate as (
-       select distinct id, q from passed_bit order by id
+       select q, ${keyOf("hash")} as key, ${neighboursOf("hash")} as neighbours from query, generate_series(0, 15) as b
+     ), ${passedPostings}, candidate as (
+       select distinct id, q from passed_posting order by id
      ), young as materialized (
-       select id, reference_id, algorithm, variant, at_ms, until_ms, pdq, blockhash from reference_fingerprint where id > $5
+       select id, reference_id, algorithm, variant, at_ms, until_ms, pdq, blockhash from reference_fingerprint where id > $4
      ), found as (
        select c.q, f.*
-       from (select c.id, c.q, query.hash from candidate c join query on query.q = c.q where c.id <= $5 offset 0) c
+       from (select c.id, c.q, query.hash from candidate c join query on query.q = c.q where c.id <= $4 offset 0) c
        cross join lateral (
          select f.reference_id, f.algorithm, f.variant, f.at_ms, f.until_ms, f.blockhash, bit_count(f.pdq # c.hash)::int as pdq_distance
          from reference_fingerprint f where f.id = c.id offset 0
@@ -130,13 +100,13 @@ async function near(
        union all
        select q, reference_id, algorithm, variant, at_ms, until_ms, blockhash, bit_count(pdq # hash)::int
        from young, query
-       where bit_count(pdq # hash) <= $4
+       where bit_count(pdq # hash) <= $3
      )
      select q, reference_id, variant, at_ms, until_ms, blockhash, pdq_distance
      from found f
-     where pdq_distance <= $4 and f.algorithm = $3
-       and exists (select from reference r where r.id = f.reference_id and r.retired_at is null)`,
-    [views.map((v) => hashToHex(v.pdq)), MASKS, algorithm, withinBits, postedUntil],
+     cross join lateral (select from reference r where r.id = f.reference_id and r.retired_at is null offset 0) active
+     where pdq_distance <= $3 and f.algorithm = $2`,
+    [views.map((v) => hashToHex(v.pdq)), algorithm, withinBits, postedUntil],
   );
   return rows;
 }

@@ -17,55 +17,93 @@ export const eachBit = (expression: (bit: number) => string): string => NEXT_BIT
 export const neighboursOf = (bits: string): string => `substring(${bits} || ${bits} from 17 + 16 * b for 32)::int`;
 export const keyOf = (bits: string): string => `b * 65536 + substring(${bits} from 1 + 16 * b for 16)::int`;
 
-/** What {@link passing} needs of a probe: 16 words, each all ones where that bit of the next band is one. */
-export const wordsOfNext = eachBit((bit) => `-((next >> ${bit}) & 1)::bigint as next_${bit}`);
+const THREES = [0, 1, 2, 3, 4].map((n) => [3 * n, 3 * n + 1, 3 * n + 2]);
 
-/** Three words added: their sums' lower bits and their upper bits. */
-const sum = (a: string, b: string, c: string) => `(${a} # ${b} # ${c})`;
+/** Of a probe's next band: words that are all ones where that bit is one, or where an odd number of those bits is. */
+const asWord = (...bits: number[]) => `-((${bits.map((bit) => `(next >> ${bit})`).join(" # ")}) & 1)::bigint`;
+const wordsOfNext = THREES.map(
+  ([a, b, c], n) =>
+    `${asWord(a)} as a_${n}, ${asWord(a, b)} as ab_${n}, ${asWord(a, c)} as ac_${n}, ${asWord(a, b, c)} as abc_${n}`,
+)
+  .concat(`${asWord(15)} as a_5`)
+  .join(",\n");
+
+/** The upper bits of the sum of three words. */
 const carry = (a: string, b: string, c: string) => `((${a} & ${b}) | (${c} & (${a} | ${b})))`;
 
-function addedInThrees(): string {
-  const differs = (bit: number) => `(i.bits_${bit} # p.next_${bit})`;
-  return [0, 1, 2, 3, 4]
-    .map((three) => [differs(3 * three), differs(3 * three + 1), differs(3 * three + 2)] as const)
-    .map(([a, b, c], three) => `${sum(a, b, c)} as one_${three}, ${carry(a, b, c)} as two_${three}`)
-    .concat(`${differs(15)} as one_5`)
-    .join(",\n");
-}
+/**
+ * The 16 words of row `i` in which it differs from probe `p`, added in threes: the sums' lower bits, and the upper ones as
+ * a # ((a # b) & (a # c)), so that each difference is made by one step, of words of the probe that are made once.
+ */
+const addedInThrees = THREES.map((three, n) => {
+  const [a, b, c] = three.map((bit) => `i.bits_${bit}`);
+  return `${a} # ${b} # ${c} # p.abc_${n} as one_${n},
+          (${a} # p.a_${n}) # ((${a} # ${b} # p.ab_${n}) & (${a} # ${c} # p.ac_${n})) as two_${n}`;
+})
+  .concat("i.bits_15 # p.a_5 as one_5")
+  .join(",\n");
 
 /**
- * The rows of probe `p` (`key`, `next`, `most`, {@link wordsOfNext}) with a word `passing`: which of their postings differ in the next band
- * by at most `most` bits, which must be 2 or 3. Differing bits are counted by adders, as in hardware: `one_…` are worth one, `two_…` two; at
- * most three means that at most one `two` is set, and at most two, that no `one` is set beside it. Each `offset 0` keeps the planner from
- * writing a step's expressions into the next as often as they occur there.
+ * Which postings differ in the next band by at most three bits, or where `fewer` is all ones by at most two. `one_…` are worth one, `two_…`
+ * two: at most three means that at most one `two` is set, and `fewer` counts as a third `one`.
  */
-export const passing = `
-  select fingerprint_id, others, thirds, neighbours,
-    case when neighbours is null then
-      ~(pair_0 | pair_1 | pair_2 | pair_3 | (any_0 & any_1) | ((any_0 | any_1) & any_2) | ((any_0 | any_1 | any_2) & any_3)
-        | ((p.most - 3)::bigint & one & (any_0 | any_1 | any_2 | any_3)))
-      & ~((-1::bigint << cardinality(others) - 1) << 1)
-    else (bit_count(((neighbours >> 16) # p.next)::bit(16)) <= p.most)::int::bigint end as passing
-  from (
-    select fingerprint_id, others, thirds, neighbours, one, any_0, any_1, any_2, pair_0, pair_1, pair_2,
-           two_6 | two_7 as any_3, two_6 & two_7 as pair_3
-    from (
-      select fingerprint_id, others, thirds, neighbours, one_0 # one_1 as one, two_6, one_0 & one_1 as two_7,
-             two_0 | two_1 as any_0, two_2 | two_3 as any_1, two_4 | two_5 as any_2,
-             two_0 & two_1 as pair_0, two_2 & two_3 as pair_1, two_4 & two_5 as pair_2
-      from (
-        select fingerprint_id, others, thirds, neighbours, two_0, two_1, two_2, two_3, two_4,
-               ${sum("one_0", "one_1", "one_2")} as one_0, ${carry("one_0", "one_1", "one_2")} as two_5,
-               ${sum("one_3", "one_4", "one_5")} as one_1, ${carry("one_3", "one_4", "one_5")} as two_6
-        from (
-          select i.fingerprint_id, i.others, i.thirds, i.neighbours,
-                 ${addedInThrees()}
-          from reference_posting i where i.key = p.key offset 0
-        ) of_threes offset 0
-      ) of_ones offset 0
-    ) of_twos offset 0
-  ) counted offset 0`;
+const two7 = carry("one_0", "one_1", "fewer");
+const passing = `
+  case when neighbours is null then
+    ~(${carry("two_0", "two_1", "two_2")} | ${carry("two_3", "two_4", "two_5")} | (two_6 & ${two7})
+      | ((two_0 | two_1 | two_2) & (two_3 | two_4 | two_5))
+      | ((two_0 | two_1 | two_2 | two_3 | two_4 | two_5) & (two_6 | ${two7})))
+  else (bit_count(((neighbours # asked) >> 16)::bit(16)) <= 3 + fewer)::int::bigint end`;
 
-/** Whether posting `bit` of a row differs from `third` in the band after the next by at most two bits more than `most`: five with the key's. */
-export const thirdIsNear = `bit_count(
-  (case when others is null then neighbours & 65535 else thirds[bit + 1] + 32768 end # third)::bit(16)) <= most + 2`;
+/** Whether that posting differs in the band after the next by at most five bits, less the key's. A posting that is not there is not near. */
+const thirdIsNear = (bit: string) => `bit_count(
+  ((case when others is null then neighbours else thirds[${bit} + 1] + 32768 end) # asked)::bit(16)) <= 5 + fewer`;
+
+/** `passing` without its highest bit, and the lowest of what is left, which is never the sign. */
+const lower = "(passing # (1::bigint << highest))";
+const lowest = "bit_count(((lower & -lower) - 1)::bit(64))::int";
+
+/** The key, and those that differ from it in one bit. */
+const nearKeys = `array[key, ${eachBit((bit) => `key # ${1 << bit}`)}]`;
+
+const row = "q, asked, fewer, fingerprint_id, others, thirds, neighbours";
+
+/**
+ * From `probe` (`q`, `key`, and `neighbours`: the 32 bits of the two bands after the key's) to `passed_posting` (`q`, `id`): the postings
+ * of the key that differ in the next band by at most 3 bits and in the third by at most 5, and those of keys one bit away that differ by at
+ * most 2 and 4. Each `offset 0` keeps the planner from writing a step's expressions into the next as often as they occur there, and, with
+ * `lateral`, from reading the whole table, as it cannot know how many rows such expressions give.
+ *
+ * A row's values are read straight from the page only if all its columns are asked for, as counted does. Most rows that have a posting
+ * that passes have one: its third band is looked at before the row is multiplied.
+ */
+export const passedPostings = `
+  asking as (
+    select q, key, ${nearKeys} as keys, neighbours as asked, ${wordsOfNext}
+    from (select q, key, neighbours, (neighbours >> 16) & 65535 as next from probe order by key offset 0) sorted offset 0
+  ), counted as (
+    select p.q, p.asked, case when i.key = p.key then 0 else -1 end::bigint as fewer,
+           i.fingerprint_id, i.others, i.thirds, i.neighbours, ${addedInThrees}
+    from asking p
+    cross join lateral (select * from reference_posting i where i.key = any(p.keys) offset 0) i offset 0
+  ), added as (
+    select ${row}, two_0, two_1, two_2, two_3, two_4,
+           one_0 # one_1 # one_2 as one_0, ${carry("one_0", "one_1", "one_2")} as two_5,
+           one_3 # one_4 # one_5 as one_1, ${carry("one_3", "one_4", "one_5")} as two_6
+    from counted offset 0
+  ), passed as (
+    select ${row}, ${passing} as passing from added where ${passing} <> 0 offset 0
+  ), highest as (
+    select *, 64 - position(B'1' in passing::bit(64)) as highest from passed offset 0
+  ), lower as (
+    select *, ${lower} as lower from highest where ${lower} <> 0 or ${thirdIsNear("highest")} offset 0
+  ), perhaps as (
+    select ${row}, passing,
+           generate_series(
+             case when lower = 0 then highest else ${lowest} end, highest,
+             case when lower = 0 or lower & (lower - 1) <> 0 then 1 else highest - ${lowest} end) as bit
+    from lower offset 0
+  ), passed_posting as (
+    select q, fingerprint_id + case when others is null then 0 else others[bit + 1] end as id
+    from perhaps where case when (passing >> bit) & 1 = 1 then ${thirdIsNear("bit")} else false end offset 0
+  )`;
