@@ -59,7 +59,7 @@ interface Problem {
 
 /**
  * An intake client over the HTTP API. Every request carries an Idempotency-Key and is tried again when the service is away (network, 5xx)
- * or asks to come back (429, 503, and 409 while an earlier try is under way), waiting as long as `Retry-After` says, or twice as long each
+ * or asks to come back (408, 429, 503, and 409 while an earlier try is under way), waiting as long as `Retry-After` says, or twice as long each
  * time. Its functions throw InvalidSubmissionError naming the field when a submission is wrong; TransientError when the last attempt
  * failed; UsageError when the token is refused.
  *
@@ -137,9 +137,12 @@ function outcomeOf({ submissionId, status, state, verdict, errors }: Sent): Batc
   return { submissionId, refused: { field, message, tryAgain: status === 503 } };
 }
 
-/** Whether the same request may succeed later. A conflict says when to come back only while an earlier try is under way. */
+/**
+ * Whether the same request may succeed later: nothing is wrong with one that arrived too slowly (408), as at a service that was stopped for a while.
+ * A conflict says when to come back only while an earlier try is under way.
+ */
 const isNotNow = ({ status, headers }: Response): boolean =>
-  status === 429 || status >= 500 || (status === 409 && headers.has("retry-after"));
+  status === 408 || status === 429 || status >= 500 || (status === 409 && headers.has("retry-after"));
 
 function waitMs(answer: Response | Error, attempt: number): number {
   const asked = answer instanceof Response ? Number(answer.headers.get("retry-after") ?? Number.NaN) * 1_000 : Number.NaN;

@@ -116,6 +116,13 @@ describe("when the service is away", () => {
     away.close();
   });
 
+  test("tries again what arrived too slowly: nothing is wrong with the submission", async () => {
+    const slow = await service([(r) => r.writeHead(408, { connection: "close", "retry-after": "0" }).end(), ok]);
+    await slow.client.submit(job("a"));
+    expect(slow.keys).toHaveLength(2);
+    slow.close();
+  });
+
   test("tries again what is still under way, but not what conflicts", async () => {
     const conflict = (r: ServerResponse) =>
       r.writeHead(409).end(JSON.stringify({ errors: [{ field: "submissionId", message: "used" }] }));
