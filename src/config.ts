@@ -2,7 +2,7 @@ import { homedir, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { z } from "zod";
 import { readSecret, SECRET_VARIABLES } from "./config/secret-files.js";
-import { addresses, flag, issuer, mailAddresses, origin, ports, timeZone, urlOf, whole } from "./config/values.js";
+import { addresses, cipherKeys, flag, issuer, mailAddresses, origin, ports, timeZone, urlOf, whole } from "./config/values.js";
 import { UsageError } from "./errors.js";
 
 export const ROLES = ["worker", "relay", "web"] as const;
@@ -68,6 +68,7 @@ const schema = z.object({
   DIGEST_TO: mailAddresses.optional(),
   DIGEST_HOUR: whole(0, 23).default(7),
   DIGEST_LANGUAGE: z.enum(["en", "sq"], "must be en or sq").default("en"),
+  WEBHOOK_KEY: cipherKeys.default([]),
   HASH_INDEX_IN_PROCESS_FROM: z.union([z.literal("never"), whole(0)], "must be a whole number, or never").default(0),
   HTTP_HOST: z.string().default("127.0.0.1"),
   HTTP_PORT: whole(0, 65_535).default(8080),
@@ -122,6 +123,8 @@ export type Config = {
   digestTo?: string[];
   digestHour: number;
   digestLanguage: "en" | "sq";
+  /** What encrypts webhooks' secrets first; those after it still decrypt. */
+  webhookKey: Buffer[];
   hashIndexInProcessFrom: number | "never";
   httpHost: string;
   httpPort: number;

@@ -66,6 +66,17 @@ describe("the configuration", () => {
       expect(() => loadConfig({ ...oidc, OIDC_ISSUER: "https://id.example.org", [missing]: "" })).toThrow(new RegExp(missing));
   });
 
+  test("what encrypts is one key of 32 bytes in base64, or a new one and those before it, and a wrong one is not quoted", () => {
+    const [key, older] = [Buffer.alloc(32, 7), Buffer.alloc(32, 8)];
+    expect(loadConfig({}).webhookKey).toEqual([]);
+    const both = `${key.toString("base64")}, ${older.toString("base64")}`;
+    expect(loadConfig({ WEBHOOK_KEY: both }).webhookKey).toEqual([key, older]);
+    for (const value of ["hunter2", Buffer.alloc(31).toString("base64"), key.toString("hex"), `${key.toString("base64")},`]) {
+      expect(() => loadConfig({ WEBHOOK_KEY: value })).toThrow(/^configuration: WEBHOOK_KEY must be 32 random bytes in base64/);
+      expect(() => loadConfig({ WEBHOOK_KEY: value })).not.toThrow(/hunter2/);
+    }
+  });
+
   test("proxies that are trusted are addresses or networks", () => {
     expect(loadConfig({ HTTP_TRUSTED_PROXIES: "10.0.0.0/8, ::1" }).httpTrustedProxies).toEqual(["10.0.0.0/8", "::1"]);
     for (const value of ["proxy", "10.0.0.0/33", "::/129", "10.0.0.1/8/8", "10.0.0.1,"])

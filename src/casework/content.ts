@@ -35,7 +35,10 @@ export function differences(a: unknown, b: unknown, path = ""): string[] {
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** Keys in order, undefined ones left out: equal contents become equal JSON. */
+/**
+ * Keys in order, undefined ones left out: equal contents become equal JSON. It is not what `canonicalJson` writes where keys are whole numbers
+ * (an object has those first, by size), and the digests of what was submitted are kept: so there are two.
+ */
 function canonical(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(canonical);
   if (!isRecord(value)) return value;

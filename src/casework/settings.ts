@@ -5,8 +5,6 @@ export interface CaseworkSettings {
   policy: { version: string };
   retentionDays: number;
   takedownDeadlineHours: number;
-  /** How often a takedown is asked for before a person must see to it. Default {@link DEFAULT_TAKEDOWN_ATTEMPTS}. */
-  takedownAttempts?: number;
+  /** How often a takedown is asked for before a person must see to it. */
+  takedownAttempts: number;
 }
-
-export const DEFAULT_TAKEDOWN_ATTEMPTS = 5;

@@ -1,7 +1,7 @@
 import type { Pool, PoolClient } from "pg";
 import { transaction } from "../platform/database.js";
 import { SERVICE } from "./history.js";
-import { type CaseworkSettings, DEFAULT_TAKEDOWN_ATTEMPTS } from "./settings.js";
+import type { CaseworkSettings } from "./settings.js";
 import { callAPerson, type HeldTakedown, holdSome, noteTakedown, queueAgain } from "./takedown-life.js";
 
 /** In one transaction; a sweep goes on until none is left. */
@@ -36,7 +36,7 @@ async function sweepOne(
   settings: Pick<CaseworkSettings, "takedownDeadlineHours" | "takedownAttempts">,
 ): Promise<"queuedAgain" | "expired"> {
   const late = `attempt ${takedown.attempt} was ${takedown.state} and not reported removed by its deadline`;
-  if (takedown.attempt < (settings.takedownAttempts ?? DEFAULT_TAKEDOWN_ATTEMPTS)) {
+  if (takedown.attempt < settings.takedownAttempts) {
     await queueAgain(tx, takedown, { actor: SERVICE, detail: late }, settings);
     return "queuedAgain";
   }

@@ -1,6 +1,7 @@
 import { readdir, statfs } from "node:fs/promises";
 import type { Pool } from "pg";
 import type { Config } from "../config.js";
+import { sealedFigures } from "../delivery/webhook-secrets.js";
 import { activeFingerprints, indexProcesses } from "../hash-index/index-tiers.js";
 import { availableMemory } from "../platform/postgres-settings.js";
 import { type Finding, failed, gib, ok, warning, worstOf } from "./doctor-findings.js";
@@ -132,6 +133,23 @@ export async function checkAccounts(pool: Pool): Promise<Finding> {
   return admins > 0
     ? ok(`${people} people may sign in, ${admins} of them as admin`)
     : warning("there is no admin: open the link that start prints, or run reupload user add NAME --role admin");
+}
+
+export async function checkWebhookKey(pool: Pool, { webhookKey }: Pick<Config, "webhookKey">): Promise<Finding> {
+  const { clear, sealed, older, closed } = await sealedFigures(pool, webhookKey);
+  const all = clear + sealed + older + closed;
+  if (webhookKey.length === 0 && closed === 0)
+    return ok(
+      all === 0 ? "there are no webhooks" : `the secrets of ${all} webhooks are kept in clear; WEBHOOK_KEY would encrypt them`,
+    );
+  return worstOf(
+    [
+      closed > 0 && failed(`the secrets of ${closed} webhooks are encrypted with another key: nothing can be sent to them`),
+      clear > 0 && warning(`the secrets of ${clear} webhooks are kept in clear: run reupload webhook encrypt`),
+      older > 0 && warning(`the secrets of ${older} webhooks are encrypted with an older key: run reupload webhook encrypt`),
+    ],
+    `the secrets of ${all} webhooks are encrypted`,
+  );
 }
 
 /** Below a month most re-uploads of new known material are forgotten before it is reported; above ten years nobody meant it. */

@@ -11,6 +11,7 @@ import {
   checkIndex,
   checkMigrations,
   checkRetention,
+  checkWebhookKey,
   migrationsOf,
 } from "./doctor-database.js";
 import type { Check } from "./doctor-findings.js";
@@ -44,6 +45,7 @@ export async function openServers(config: Config): Promise<Servers> {
   const withTables: Check[] = [
     ["hash index", () => checkIndex(opened)],
     ["accounts", () => checkAccounts(database.pool)],
+    ["WEBHOOK_KEY", () => checkWebhookKey(database.pool, config)],
     ["SUBMISSION_RETENTION_DAYS", async () => checkRetention(config)],
     ...(away ? ofQueues.slice(0, 1) : ofQueues),
   ];

@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { listDeliveries, readDelivery, replayDead, replayDelivery, testWebhook } from "../delivery/webhook-deliveries.js";
 import { WEBHOOK_EVENTS, type WebhookEvent } from "../delivery/webhook-events.js";
 import { addWebhook, listWebhooks, removeWebhook, webhookSchema } from "../delivery/webhook-registry.js";
+import { sealAll } from "../delivery/webhook-secrets.js";
 import { sendNow } from "../delivery/webhooks.js";
 import { UsageError } from "../errors.js";
 import { webhookGuard } from "../web/webhook-guard.js";
@@ -19,7 +20,8 @@ export const webhookCommand = (setExitCode: SetExitCode): Command =>
     .addCommand(removeCommand())
     .addCommand(testCommand(setExitCode))
     .addCommand(deadCommand())
-    .addCommand(replayCommand());
+    .addCommand(replayCommand())
+    .addCommand(encryptCommand());
 
 const addCommand = () =>
   new Command("add")
@@ -38,7 +40,7 @@ const addCommand = () =>
           const [{ path, message }] = parsed.error.issues;
           throw new UsageError(`${path[0] === "url" ? "url" : `--${String(path[0])}`}: ${message}`);
         }
-        const { id, secret } = await addWebhook(database.pool, parsed.data, CLI_ACTOR);
+        const { id, secret } = await addWebhook(database.pool, parsed.data, CLI_ACTOR, config.webhookKey);
         say(`${id}  ${oneLine(parsed.data.name)}`);
         say(`secret (shown only now): ${secret}`);
       });
@@ -93,7 +95,7 @@ const testCommand = (setExitCode: SetExitCode) =>
         const tested = await testWebhook(pool, id, CLI_ACTOR);
         if (tested === "missing") throw unknown(id);
         if (tested === "disabled") throw disabled(id);
-        const options = { guard: webhookGuard(config), publicUrl: config.publicUrl };
+        const options = { guard: webhookGuard(config), publicUrl: config.publicUrl, keys: config.webhookKey };
         const sent = await sendNow(pool, tested.deliveryId, options);
         // A relay may have been faster.
         const { state, lastStatus, lastError } = (await readDelivery(pool, tested.deliveryId))!;
@@ -165,6 +167,24 @@ const replayCommand = () =>
         if (replayed === "not dead") throw new UsageError("delivery: it is not dead: it was delivered, or is still tried");
         if (replayed === "disabled") throw new UsageError("delivery: its webhook is disabled: enable it on its page first");
         say(`${id} is on the way again`);
+      });
+    });
+
+const encryptCommand = () =>
+  new Command("encrypt")
+    .description("encrypt all webhooks' secrets with WEBHOOK_KEY, the first when it holds several")
+    .option("--back", "keep them in clear again")
+    .action(async (options: { back?: boolean }) => {
+      await withApp(async ({ config: { webhookKey }, database: { pool } }) => {
+        if (webhookKey.length === 0) throw new UsageError("WEBHOOK_KEY: is not set: it encrypts and decrypts the secrets");
+        const { changed, closed } = await sealAll(pool, options.back ? [] : webhookKey, webhookKey, CLI_ACTOR);
+        say(
+          `${changed} ${changed === 1 ? "webhook's secret is" : "webhooks' secrets are"} ${options.back ? "decrypted" : "encrypted"}`,
+        );
+        if (closed > 0)
+          throw new UsageError(
+            `WEBHOOK_KEY: opens the secrets of all webhooks but ${closed}: add the key they were encrypted with, after a comma`,
+          );
       });
     });
 

@@ -62,6 +62,16 @@ export const ports = z
   })
   .transform((v) => v.split(",").map(Number));
 
+/** Keys of 256 bits, in base64: the first encrypts, all of them decrypt. */
+export const cipherKeys = z.string().transform((v, context) => {
+  const found = v.split(",").map((key) => Buffer.from(key.trim(), "base64"));
+  if (found.every((key, i) => key.length === 32 && key.toString("base64") === v.split(",")[i].trim())) return found;
+  context.addIssue(
+    "must be 32 random bytes in base64 (openssl rand -base64 32); while one is replaced, the new one, a comma, and the old one",
+  );
+  return z.NEVER;
+});
+
 export const timeZone = z.string().refine((name) => {
   try {
     return Boolean(new Intl.DateTimeFormat("en", { timeZone: name }));

@@ -32,7 +32,7 @@ export const LEASE_MS = 60 * SECOND_MS;
 export interface Claimed extends Announcement {
   webhookId: string;
   url: string;
-  /** Newest first. */
+  /** As they are kept, the newest first. */
   secrets: string[];
   /** 1 for the first. */
   attempt: number;

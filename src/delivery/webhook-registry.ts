@@ -5,6 +5,7 @@ import { audit } from "../platform/audit.js";
 import { type Db, transaction } from "../platform/database.js";
 import { buryWaiting } from "./webhook-claims.js";
 import { uuidOrNull, WEBHOOK_EVENTS, type WebhookEvent } from "./webhook-events.js";
+import { sealSecret } from "./webhook-secrets.js";
 import type { AddressGuard } from "./webhook-send.js";
 
 export interface WebhookRow {
@@ -100,8 +101,13 @@ export async function readWebhook(db: Db, id: string): Promise<WebhookRow | unde
   return rows[0];
 }
 
-/** The secret is given here and never again. */
-export async function addWebhook(pool: Pool, input: WebhookInput, actor: string): Promise<{ id: string; secret: string }> {
+/** The secret is given here and never again; `keys` as {@link sealSecret} has them. */
+export async function addWebhook(
+  pool: Pool,
+  input: WebhookInput,
+  actor: string,
+  keys: Buffer[],
+): Promise<{ id: string; secret: string }> {
   const id = randomUUID();
   const secret = newSecret();
   await transaction(pool, async (tx) => {
@@ -110,7 +116,7 @@ export async function addWebhook(pool: Pool, input: WebhookInput, actor: string)
       input.name,
       input.url,
       [...new Set(input.events)],
-      secret,
+      sealSecret(keys, id, secret),
       actor,
     ]);
     await audit(tx, {
@@ -151,11 +157,14 @@ export async function removeWebhook(pool: Pool, id: string, actor: string): Prom
 /**
  * A new secret, given here and never again. For `overlapHours` everything is signed with the old one too, so the receiver can change over
  * in its own time; 0 ends the old one at once. Undefined when there is no such webhook.
+ *
+ * @param keys as {@link sealSecret} has them; the old secret stays as it is kept
  */
 export async function rotateSecret(
   pool: Pool,
   id: string,
   actor: string,
+  keys: Buffer[],
   overlapHours: number = OVERLAP_HOURS,
 ): Promise<{ secret: string } | undefined> {
   const secret = newSecret();
@@ -165,7 +174,7 @@ export async function rotateSecret(
          previous_secret = case when $3 > 0 then secret end,
          previous_secret_until = case when $3 > 0 then now() + make_interval(hours => $3) end
        where id = $1`,
-      [uuidOrNull(id), secret, overlapHours],
+      [uuidOrNull(id), sealSecret(keys, id.toLowerCase(), secret), overlapHours],
     );
     if (rowCount !== 1) return undefined;
     await audit(tx, { actor, act: "webhook secret replaced", subject: `webhook:${id}`, detail: { overlapHours } });

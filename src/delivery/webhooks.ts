@@ -6,6 +6,7 @@ import { listen } from "./bell.js";
 import { type Claimed, claimDue, claimOne, PER_WEBHOOK, type Settled, settle } from "./webhook-claims.js";
 import { pruneDeliveries } from "./webhook-deliveries.js";
 import { bodyOf } from "./webhook-events.js";
+import { openSecret } from "./webhook-secrets.js";
 import { type AddressGuard, type Attempt, createPost, post } from "./webhook-send.js";
 
 /** Notified by the transactions that announce something. */
@@ -19,11 +20,15 @@ const PRUNE_MS = 3_600_000;
 /** Standard Webhooks recommends 15 to 30 s; ours only say that something is there, which is taken faster. */
 const TIMEOUT_MS = 10_000;
 
+const CLOSED = "its secret is encrypted with a key that this process does not have: see WEBHOOK_KEY";
+
 export interface WebhookOptions {
   /** The address people reach the console at; without it, bodies have no links. */
   publicUrl?: string;
   /** Left out, private addresses are called too. */
   guard?: AddressGuard;
+  /** What opens the secrets that are kept encrypted. */
+  keys?: Buffer[];
   /** Of one attempt, in milliseconds; 10,000 when left out. */
   timeoutMs?: number;
 }
@@ -34,8 +39,11 @@ async function send(
   agent: Agent,
   options: WebhookOptions,
 ): Promise<Attempt & { settled?: Settled }> {
+  const secrets = claimed.secrets.map((kept) => openSecret(options.keys ?? [], claimed.webhookId, kept));
   const letter = { ...claimed, body: bodyOf(claimed, options.publicUrl) };
-  const attempt = await post(letter, agent, options.guard, options.timeoutMs ?? TIMEOUT_MS);
+  const attempt = secrets.every((secret) => secret !== undefined)
+    ? await post({ ...letter, secrets }, agent, options.guard, options.timeoutMs ?? TIMEOUT_MS)
+    : { error: CLOSED };
   return { ...attempt, settled: await settle(pool, claimed, attempt) };
 }
 

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Pool, PoolClient } from "pg";
 import { UsageError } from "../errors.js";
-import type { Hash, MediaKind } from "../model.js";
+import type { ListChange, ListedMaterial } from "../model/listed.js";
 import { audit } from "../platform/audit.js";
 import { transaction } from "../platform/database.js";
 import { type BadEntry, FieldError, isBad, type ListEntry, type Parsed } from "./entry.js";
@@ -13,27 +13,13 @@ const AT_ONCE = 1_000;
 /** ... and fingerprints: a day of video may have 86,400. */
 const FINGERPRINTS_AT_ONCE = 20_000;
 
-/** A list's entry as the hash index takes it. */
-export interface Material {
-  entry: string;
-  caseId: string;
-  label: string;
-  kind: MediaKind;
-  durationMs: number;
-  identity: Buffer;
-  fingerprints: { hash: Hash; quality: number; atMs: number }[];
-}
-
-export interface Change {
-  added: number;
-  unchanged: number;
-  changed: number;
-  withdrawn: number;
-}
-
 /** What an import does to the set of references, handed in because it is the hash index's affair. */
 export interface ImportSteps {
-  apply(list: string, entries: { material: Material[]; withdrawn: string[] }, options: { dryRun: boolean }): Promise<Change>;
+  apply(
+    list: string,
+    entries: { material: ListedMaterial[]; withdrawn: string[] },
+    options: { dryRun: boolean },
+  ): Promise<ListChange>;
   /** Active entries that the table `seen` of this session does not have, some at a time. */
   unseen(session: PoolClient, list: string, seen: string, limit: number): Promise<string[]>;
 }
@@ -49,7 +35,7 @@ export interface ImportOptions {
   onBad(bad: BadEntry): void;
 }
 
-export interface Imported extends Change {
+export interface Imported extends ListChange {
   /** Parts of the file that could not be used; each was told to `onBad`. */
   bad: number;
   /** Entries without a hash that we could look for; each was told to `onBad` as well. */
@@ -150,7 +136,7 @@ async function* chunksOf(
 const LAST_FRAME_MS = 1_000;
 
 /** An entry as known material; undefined for one that is withdrawn. */
-export function materialOf(entry: ListEntry, { list, caseId }: { list: string; caseId: string }): Material | undefined {
+export function materialOf(entry: ListEntry, { list, caseId }: { list: string; caseId: string }): ListedMaterial | undefined {
   const { signal } = entry;
   if (!signal) return undefined;
   const digest = digestOf(signal);
@@ -167,7 +153,7 @@ export function materialOf(entry: ListEntry, { list, caseId }: { list: string; c
   };
 }
 
-function count(total: Imported, change: Change): void {
+function count(total: Imported, change: ListChange): void {
   for (const key of ["added", "unchanged", "changed", "withdrawn"] as const) total[key] += change[key];
 }
 

@@ -2,31 +2,10 @@ import { randomUUID } from "node:crypto";
 import type { Pool } from "pg";
 import { hashToHex } from "../fingerprint/hash.js";
 import { LISTED } from "../fingerprint/meta-pdq.js";
-import type { Hash, MediaKind } from "../model.js";
+import type { ListChange, ListedMaterial } from "../model/listed.js";
 import { type Db, transaction } from "../platform/database.js";
 import { changeIndex } from "../platform/index-lock.js";
 import { postWhenCrowded } from "./pack.js";
-
-/** Known material of which only hashes came, in a hash list. Each entry of a list is one reference. */
-export interface ListedMaterial {
-  /** Its id in the list. */
-  entry: string;
-  caseId: string;
-  label: string;
-  kind: MediaKind;
-  durationMs: number;
-  /** Of list, entry and hashes: says whether an entry is as it was. 32 bytes. */
-  identity: Buffer;
-  fingerprints: { hash: Hash; quality: number; atMs: number }[];
-}
-
-/** What of the entries that were given is new, as it was, has other hashes now, or is gone. */
-export interface ListChange {
-  added: number;
-  unchanged: number;
-  changed: number;
-  withdrawn: number;
-}
 
 /**
  * Brings some entries of a list up to date, in one transaction: adds what is new, replaces what changed, retires `withdrawn`. An entry

@@ -42,7 +42,7 @@ function speeds(): number[] {
  * taken out before the next is sought.
  */
 export function align(agreements: Agreement[]): Track[] {
-  let left = surestPerMoment(agreements);
+  let left = surestFew(agreements);
   const tracks: Track[] = [];
   while (left.length > 0 && tracks.length < MAX_TRACKS) {
     const track = strongest(left);
@@ -53,7 +53,8 @@ export function align(agreements: Agreement[]): Track[] {
   return tracks;
 }
 
-function surestPerMoment(agreements: Agreement[]): Agreement[] {
+/** Of every moment of the submission the {@link MAX_PER_MOMENT} surest agreements. */
+function surestFew(agreements: Agreement[]): Agreement[] {
   return [...groupBy(agreements, (a) => a.atMs).values()].flatMap((group) =>
     group.length <= MAX_PER_MOMENT ? group : group.sort((a, b) => a.doubt - b.doubt).slice(0, MAX_PER_MOMENT),
   );

@@ -104,7 +104,7 @@ export function webhookRoutes(server: FastifyInstance, { pool, config }: Pick<Pa
   server.post("/webhooks", admins, async (request, reply) => {
     const parsed = schema.safeParse(given(request));
     if (!parsed.success) return list(request, reply.code(422), { refused: parsed.error.issues[0] });
-    const { id, secret } = await addWebhook(pool, parsed.data, actor(request));
+    const { id, secret } = await addWebhook(pool, parsed.data, actor(request), config.webhookKey);
     return one(request, reply, id, { secret });
   });
   server.post("/webhooks/replay", admins, async (request, reply) =>
@@ -120,7 +120,7 @@ export function webhookRoutes(server: FastifyInstance, { pool, config }: Pick<Pa
     return tell(reply, `/webhooks/${id}`, "saved");
   });
   server.post<One>("/webhooks/:id/secret", admins, async (request, reply) => {
-    const { secret } = found(await rotateSecret(pool, request.params.id, actor(request)));
+    const { secret } = found(await rotateSecret(pool, request.params.id, actor(request), config.webhookKey));
     return one(request, reply, request.params.id, { secret });
   });
   server.post<One>("/webhooks/:id/test", admins, async (request, reply) => {

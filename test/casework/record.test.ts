@@ -14,7 +14,13 @@ beforeAll(async () => {
 });
 afterAll(() => database.close());
 
-const settings = { toolVersion: "0.0.0-test", policy: { version: "test" }, retentionDays: 30, takedownDeadlineHours: 24 };
+const settings = {
+  toolVersion: "0.0.0-test",
+  policy: { version: "test" },
+  retentionDays: 30,
+  takedownDeadlineHours: 24,
+  takedownAttempts: 5,
+};
 
 let made = 0;
 const submissionOf = (over: Partial<Submission> = {}): Submission => ({

@@ -100,6 +100,7 @@ describe("the machine", () => {
         "migrations",
         "hash index",
         "accounts",
+        "WEBHOOK_KEY",
         "SUBMISSION_RETENTION_DAYS",
         "queues in Postgres",
         "processes",

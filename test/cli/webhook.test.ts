@@ -1,4 +1,6 @@
+import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { addWebhook } from "../../src/delivery/webhook-registry.js";
 import { type Receiver, startReceiver } from "../delivery/receiver.js";
 import { type Cli, expectOneSentence, linesOf, openCli } from "./support.js";
 
@@ -35,6 +37,25 @@ test("a webhook is added, tested, its dead letters listed and replayed, and remo
   expect(listed).toContain(receiver.url);
   expect(listed).not.toContain("whsec_");
   expect((await run("remove", id)).stdout).toBe(`${id} is removed\n`);
+});
+
+test("secrets are encrypted with a key, and a command encrypts those that were there before", async () => {
+  const { pool } = cli.app.database;
+  const key = randomBytes(32).toString("base64");
+  const run = (...args: string[]) => cli.run(["webhook", ...args], { ...PRIVATE, WEBHOOK_KEY: key });
+  const before = await addWebhook(pool, { name: "before", url: receiver.url, events: ["alert.raised"] }, "person:ana", []);
+  const added = await run("add", receiver.url);
+  const secrets = [before.secret, /whsec_\S+/.exec(added.stdout)![0]];
+  const inClear = async () => {
+    const { rows } = await pool.query<{ secret: string }>("select secret from webhook order by created_at");
+    return rows.map(({ secret }) => secret).filter((secret) => secrets.includes(secret));
+  };
+  expect(await inClear()).toEqual([before.secret]);
+  expect(await run("encrypt")).toMatchObject({ code: 0, stdout: "1 webhook's secret is encrypted\n" });
+  expect(await inClear()).toEqual([]);
+  expect(await run("encrypt", "--back")).toMatchObject({ code: 0, stdout: "2 webhooks' secrets are decrypted\n" });
+  expect(await inClear()).toEqual(secrets);
+  expectOneSentence(await cli.run(["webhook", "encrypt"]), /WEBHOOK_KEY: is not set/);
 });
 
 test("what cannot be is said in one sentence", async () => {

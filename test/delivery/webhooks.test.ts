@@ -67,7 +67,7 @@ afterEach(async () => {
 });
 
 const add = (events: readonly WebhookEvent[] = WEBHOOK_EVENTS, url = `${receiver.url}/hook`) =>
-  addWebhook(pool, { name: "a receiver", url, events: [...events] }, ACTOR);
+  addWebhook(pool, { name: "a receiver", url, events: [...events] }, ACTOR, []);
 
 /** Sends until the test ends. */
 function sending(options: WebhookOptions = {}, watching = log): () => Promise<void> {
@@ -203,7 +203,7 @@ describe("what is sent", () => {
 
   test("after a rotation both secrets verify, and once the old one has run out only the new one does", async () => {
     const { id, secret: old } = await add();
-    const { secret: fresh } = (await rotateSecret(pool, id, ACTOR, 1))!;
+    const { secret: fresh } = (await rotateSecret(pool, id, ACTOR, [], 1))!;
     await attemptOnce(id);
     const both = receiver.received[0];
     for (const secret of [old, fresh])
@@ -217,7 +217,7 @@ describe("what is sent", () => {
 
   test("a rotation without overlap ends the old secret at once", async () => {
     const { id, secret: old } = await add();
-    await rotateSecret(pool, id, ACTOR, 0);
+    await rotateSecret(pool, id, ACTOR, [], 0);
     await attemptOnce(id);
     const [{ body, headers }] = receiver.received;
     expect(() => new Webhook(old).verify(body, headers as Record<string, string>)).toThrow("No matching signature");
@@ -298,9 +298,9 @@ describe("the receiver in docs/webhooks.md", () => {
     await updateWebhook(pool, id, { url: example.url }, ACTOR);
     expect((await attemptOnce(id)).sent).toMatchObject({ status: 204, settled: "delivered" });
     expect(JSON.parse(await example.line())).toEqual({ type: "webhook.test", data: { webhookId: id } });
-    await rotateSecret(pool, id, ACTOR, 1);
+    await rotateSecret(pool, id, ACTOR, [], 1);
     expect((await attemptOnce(id)).sent).toMatchObject({ status: 204 });
-    await rotateSecret(pool, id, ACTOR, 0);
+    await rotateSecret(pool, id, ACTOR, [], 0);
     expect((await attemptOnce(id)).sent).toMatchObject({ status: 401, settled: "waiting" });
     example.stop();
   });
@@ -536,7 +536,7 @@ describe("a webhook", () => {
     expect(secret).toMatch(/^whsec_/);
     expect(Buffer.from(secret.slice(6), "base64")).toHaveLength(32);
     await updateWebhook(pool, id, { events: ["alert.decided"], url: "https://hooks.example/secret-path" }, ACTOR);
-    await rotateSecret(pool, id, ACTOR);
+    await rotateSecret(pool, id, ACTOR, []);
     const [listed] = await listWebhooks(pool);
     expect(listed).toMatchObject({ id, events: ["alert.decided"], url: "https://hooks.example/secret-path", createdBy: ACTOR });
     expect(listed.previousSecretUntil!.getTime()).toBeGreaterThan(Date.now());
@@ -545,7 +545,7 @@ describe("a webhook", () => {
     expect(await removeWebhook(pool, id, ACTOR)).toBe(true);
     expect(await removeWebhook(pool, id, ACTOR)).toBe(false);
     expect(await updateWebhook(pool, "nonsense", { name: "x" }, ACTOR)).toBe(false);
-    expect(await rotateSecret(pool, id, ACTOR)).toBeUndefined();
+    expect(await rotateSecret(pool, id, ACTOR, [])).toBeUndefined();
     const acts = await listAudit(pool, { subject: `webhook:${id}`, limit: 10 });
     expect(acts.map((a) => a.act).reverse()).toEqual([
       "webhook added",

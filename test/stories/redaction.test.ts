@@ -114,7 +114,7 @@ describe("nothing that could hurt anybody is in what the program writes", () => 
     also("service token", token);
     await createCase(database.pool, { id: "C-1", title: plant("title"), legalBasis: plant("legal basis") }, "person:admin");
     const webhook = { name: "story", url: `http://127.0.0.1:${dead}/${plant("webhook's path")}?key=${plant("webhook's key")}` };
-    const added = await addWebhook(database.pool, { ...webhook, events: ["alert.raised"] }, "person:admin");
+    const added = await addWebhook(database.pool, { ...webhook, events: ["alert.raised"] }, "person:admin", []);
     also("webhook's secret", added.secret);
     copyFileSync(image("butterfly.jpg"), join(folder, `${plant("file name")}.jpg`));
 

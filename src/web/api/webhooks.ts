@@ -75,7 +75,7 @@ function registryRoutes(api: Api, { pool, config }: Pick<Parts, "pool" | "config
       },
     },
     async (request, reply) => {
-      const { id, secret } = await addWebhook(pool, request.body, askerOf(request));
+      const { id, secret } = await addWebhook(pool, request.body, askerOf(request), config.webhookKey);
       reply.code(201).header("location", `/v1/webhooks/${id}`);
       return { webhook: found(await readWebhook(pool, id), "webhook"), secret };
     },
@@ -148,7 +148,7 @@ function registryRoutes(api: Api, { pool, config }: Pick<Parts, "pool" | "config
   );
 }
 
-function secretRoutes(api: Api, { pool }: Pick<Parts, "pool">): void {
+function secretRoutes(api: Api, { pool, config }: Pick<Parts, "pool" | "config">): void {
   api.post(
     "/webhooks/:webhookId/secret",
     {
@@ -168,7 +168,10 @@ function secretRoutes(api: Api, { pool }: Pick<Parts, "pool">): void {
       },
     },
     async (request) =>
-      found(await rotateSecret(pool, request.params.webhookId, askerOf(request), request.body.overlapHours), "webhook"),
+      found(
+        await rotateSecret(pool, request.params.webhookId, askerOf(request), config.webhookKey, request.body.overlapHours),
+        "webhook",
+      ),
   );
 
   api.post(

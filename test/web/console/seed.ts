@@ -5,7 +5,13 @@ import type { Match, ReferenceSummary, Submission, Verdict } from "../../../src/
 import { readingOf } from "../../support/material.js";
 
 /** Made-up and harmless. */
-const settings = { toolVersion: "0.1.0", policy: { version: "2026-11" }, retentionDays: 365, takedownDeadlineHours: 24 };
+const settings = {
+  toolVersion: "0.1.0",
+  policy: { version: "2026-11" },
+  retentionDays: 365,
+  takedownDeadlineHours: 24,
+  takedownAttempts: 5,
+};
 const ALGORITHM = "pdq-256/1";
 
 export interface Seeded {
