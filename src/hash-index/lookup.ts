@@ -136,7 +136,8 @@ async function near(
      from found f
      where pdq_distance <= $4 and f.algorithm = $3
        and exists (select from reference r where r.id = f.reference_id and r.retired_at is null)`,
-    [views.map((v) => hashToHex(v.pdq)), MASKS, algorithm, withinBits, postedUntil],
+    // As Postgres writes an array: the driver would look through each hash for what has to be quoted.
+    [`{${views.map((v) => hashToHex(v.pdq)).join(",")}}`, MASKS, algorithm, withinBits, postedUntil],
   );
   return rows;
 }
