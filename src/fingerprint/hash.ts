@@ -11,10 +11,12 @@ export function hashFromHex(hex: string): Hash {
   return Uint8Array.from({ length: 32 }, (_, i) => Number.parseInt(hex.slice(2 * i, 2 * i + 2), 16));
 }
 
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+
 /** 64 lower-case hexadecimal digits, as Meta's tools print a PDQ. */
 export function hashToHex(hash: Hash): string {
   let hex = "";
-  for (const byte of hash) hex += byte.toString(16).padStart(2, "0");
+  for (let i = 0; i < hash.length; i++) hex += HEX[hash[i]];
   return hex;
 }
 

@@ -21,8 +21,8 @@ export interface PatchTable {
   hashes: Uint8Array;
   /** Picture and patch of each, as 256 * picture + patch. */
   origins: Uint32Array;
-  /** For each band, 65536 * value + place, in order. */
-  bands: Uint32Array[];
+  /** For each band, 65536 * value + place, in order; made when it is first asked for, since where nothing is known nobody does. */
+  bands(): Uint32Array[];
 }
 
 /** Makes the table that {@link patchHits} and an index's candidate search need, of at most 32,768 patches. */
@@ -39,16 +39,27 @@ export function patchTable(sets: PatchSet[]): PatchTable {
       origins.fill(256 * picture + patch, place, place + 2);
     }
   });
-  const bands = Array.from({ length: PATCH_BANDS }, (_, band) =>
-    Uint32Array.from(origins, (_, i) => bandOf(hashes, i * PATCH_BYTES, band) * 65_536 + i).sort(),
-  );
-  return { hashes, origins, bands };
+  let bands: Uint32Array[] | undefined;
+  return {
+    hashes,
+    origins,
+    bands() {
+      bands ??= Array.from({ length: PATCH_BANDS }, (_, band) => sortedBand(hashes, band));
+      return bands;
+    },
+  };
+}
+
+function sortedBand(hashes: Uint8Array, band: number): Uint32Array {
+  const entries = new Uint32Array(hashes.length / PATCH_BYTES);
+  for (let i = 0; i < entries.length; i++) entries[i] = bandOf(hashes, i * PATCH_BYTES, band) * 65_536 + i;
+  return entries.sort();
 }
 
 /** The different values of one band. */
 export function bandValues(table: PatchTable, band: number): number[] {
   const values: number[] = [];
-  for (const entry of table.bands[band]) if (values[values.length - 1] !== entry >>> 16) values.push(entry >>> 16);
+  for (const entry of table.bands()[band]) if (values[values.length - 1] !== entry >>> 16) values.push(entry >>> 16);
   return values;
 }
 
@@ -64,7 +75,7 @@ export function patchHits(table: PatchTable, known: Iterable<KnownPatch>): Patch
   for (const candidate of known) {
     for (let band = 0; band < PATCH_BANDS; band++) {
       const value = bandOf(candidate.hash, 0, band);
-      const entries = table.bands[band];
+      const entries = table.bands()[band];
       for (let i = firstAtLeast(entries, value * 65_536); i < entries.length && entries[i] >>> 16 === value; i++) {
         const place = entries[i] & 0xffff;
         if (comparedWith[place] === number) continue;

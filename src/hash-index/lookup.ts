@@ -106,7 +106,8 @@ async function near(
      from found f
      cross join lateral (select from reference r where r.id = f.reference_id and r.retired_at is null offset 0) active
      where pdq_distance <= $3 and f.algorithm = $2`,
-    [views.map((v) => hashToHex(v.pdq)), algorithm, withinBits, postedUntil],
+    // As Postgres writes an array: the driver would look through each hash for what has to be quoted.
+    [`{${views.map((v) => hashToHex(v.pdq)).join(",")}}`, algorithm, withinBits, postedUntil],
   );
   return rows;
 }

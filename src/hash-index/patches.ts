@@ -30,10 +30,13 @@ export async function candidatePatches(db: Db, table: PatchTable, algorithm: str
      from reference_patch p
      join reference r on r.id = p.reference_id
      where r.retired_at is null and p.algorithm = $1 and (${BANDS.map(inBand).join(" or ")})`,
-    [algorithm, ...BANDS.map((band) => bandValues(table, band))],
+    [algorithm, ...BANDS.map((band) => asArray(bandValues(table, band)))],
   );
   return rows;
 }
+
+/** An array as Postgres writes it: the driver would look through each of some thousand numbers for what has to be quoted. */
+const asArray = (values: number[]): string => `{${values.join(",")}}`;
 
 /** Adds a reference's patches, in its transaction. */
 export async function insertPatches(tx: Db, referenceId: string, sets: PatchSet[]): Promise<void> {

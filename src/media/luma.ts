@@ -16,6 +16,7 @@ export function frameSize(width: number, height: number): { width: number; heigh
  * 3 (RGB) or 4 (RGB, alpha) channels; transparent parts become {@link BACKDROP}.
  */
 export function toLuma(pixels: Uint8Array, channels: number): Uint8Array {
+  if (channels === 3) return opaqueToLuma(pixels);
   const count = pixels.length / channels;
   const luma = new Uint8Array(count);
   const colour = channels >= 3;
@@ -24,6 +25,15 @@ export function toLuma(pixels: Uint8Array, channels: number): Uint8Array {
     const grey = colour ? 0.299 * pixels[at] + 0.587 * pixels[at + 1] + 0.114 * pixels[at + 2] : pixels[at];
     const opacity = alphaAt < 0 ? 1 : pixels[at + alphaAt] / 255;
     luma[i] = Math.round(grey * opacity + BACKDROP * (1 - opacity));
+  }
+  return luma;
+}
+
+/** The same without transparent parts: most stills. */
+function opaqueToLuma(pixels: Uint8Array): Uint8Array {
+  const luma = new Uint8Array(pixels.length / 3);
+  for (let i = 0, at = 0; i < luma.length; i++, at += 3) {
+    luma[i] = Math.round(0.299 * pixels[at] + 0.587 * pixels[at + 1] + 0.114 * pixels[at + 2]);
   }
   return luma;
 }
