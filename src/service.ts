@@ -113,7 +113,13 @@ async function runRelayRole(app: App, metrics: Metrics, draining: AbortSignal, d
   const digest = digestOptions(config);
   await Promise.all([
     runRelay(pool, connectionString, queues, log, drained),
-    runWebhooks(pool, connectionString, { publicUrl: config.publicUrl, guard: webhookGuard(config), keys: config.webhookKey }, log, drained),
+    runWebhooks(
+      pool,
+      connectionString,
+      { publicUrl: config.publicUrl, guard: webhookGuard(config), keys: config.webhookKey },
+      log,
+      drained,
+    ),
     digest && runDigest(pool, digest, log, draining),
     every(HOUSEKEEPING_MS, "housekeeping", housekeeper(app, draining), log, draining),
     every(POSTING_MS, "posting", () => postYoung(pool), log, draining),
