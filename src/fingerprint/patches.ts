@@ -56,45 +56,43 @@ const GRID = 4;
 /** By this factor each blob of a cell counts less than the one before it. At 0.7 insets lose more than borders win; without, two borders more are missed. */
 const DECAY = 0.85;
 
-/** Blobs of one cell, strongest first, and how many of them have been taken. */
+/** Blobs of one cell, strongest first, with their places among all, and how many of them have been taken. */
 interface Queue {
   blobs: Blob[];
-  taken: number;
-  /** Of the next: its strength as it counts, and its place among all blobs. */
-  worth: number;
   orders: number[];
+  taken: number;
+  /** Of the next: its strength as it counts. Minus infinity when there is none. */
+  worth: number;
 }
 
 /**
  * Blobs, given strongest first, in a new order, so that a bright caption or a busy background does not take all places (after the adaptive non-maximal suppression
  * of Brown, Szeliski, Winder, CVPR 2005): the second of a cell counts 0.85 of its strength, the third 0.72, and so on.
  */
-function* spread(blobs: Blob[], { width, height }: Frame): Generator<Blob> {
+function* spread(blobs: Blob[], frame: Frame): Generator<Blob> {
+  const queues = queuesOf(blobs, frame);
+  for (let left = blobs.length; left > 0; left--) {
+    // Within a cell worth only falls, so the next of all is the next of one of the cells.
+    const queue = queues.reduce((best, other) => (isBefore(other, best) ? other : best));
+    yield queue.blobs[queue.taken++];
+    const next = queue.blobs[queue.taken];
+    queue.worth = next ? next.strength * DECAY ** queue.taken : Number.NEGATIVE_INFINITY;
+  }
+}
+
+const isBefore = (a: Queue, b: Queue): boolean =>
+  a.worth > b.worth || (a.worth === b.worth && a.orders[a.taken] < b.orders[b.taken]);
+
+function queuesOf(blobs: Blob[], { width, height }: Frame): Queue[] {
   const queues = new Map<number, Queue>();
   blobs.forEach((blob, order) => {
     const cell = Math.floor((GRID * blob.x) / width) + GRID * Math.floor((GRID * blob.y) / height);
-    const queue = queues.get(cell);
-    if (!queue) queues.set(cell, { blobs: [blob], taken: 0, worth: blob.strength, orders: [order] });
-    else {
-      queue.blobs.push(blob);
-      queue.orders.push(order);
-    }
+    const queue = queues.get(cell) ?? { blobs: [], orders: [], taken: 0, worth: blob.strength };
+    queue.blobs.push(blob);
+    queue.orders.push(order);
+    queues.set(cell, queue);
   });
-  const all = [...queues.values()];
-  // Within a cell worth only falls, so the next is the first of one of them; of equals the one that came first.
-  for (let left = blobs.length; left > 0; left--) {
-    let next: Queue | undefined;
-    for (const queue of all) {
-      if (queue.taken === queue.blobs.length) continue;
-      const isBetter =
-        !next || queue.worth > next.worth || (queue.worth === next.worth && queue.orders[queue.taken] < next.orders[next.taken]);
-      if (isBetter) next = queue;
-    }
-    const { blobs: of, taken } = next!;
-    next!.taken++;
-    if (next!.taken < of.length) next!.worth = of[taken + 1].strength * DECAY ** next!.taken;
-    yield of[taken];
-  }
+  return [...queues.values()];
 }
 
 function isNearAny(chosen: Blob[], blob: Blob): boolean {

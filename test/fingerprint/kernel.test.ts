@@ -10,6 +10,7 @@ import { dctOf } from "../../src/fingerprint/dct.js";
 import { edgesOf } from "../../src/fingerprint/inner-boxes.js";
 import { integralOf } from "../../src/fingerprint/integral.js";
 import { everySecondByLevel } from "../../src/fingerprint/levels.js";
+import { PATCH_UNITS, patchesOf } from "../../src/fingerprint/patches.js";
 import { qualityOf } from "../../src/fingerprint/quality.js";
 import type { Frame } from "../../src/model.js";
 import { chance, draw, frameOf } from "./pictures.js";
@@ -57,6 +58,17 @@ describe("the loops in WebAssembly give bit for bit what they gave in TypeScript
       met += blobs.length;
     });
     expect(met).toBeGreaterThan(1_000);
+  });
+
+  it("which blobs patches are taken of, and in which order", () => {
+    onAll((frame) => {
+      const longer = Math.max(frame.width, frame.height);
+      const chosen = plainBlobs.chosenOf(plainBlobs.blobsOf(plainBlobs.integralOf(frame)), frame, 96);
+      const places = chosen.flatMap(({ x, y, sigma }) =>
+        [x, y, 10 * sigma].map((length) => Math.round((length / longer) * PATCH_UNITS)),
+      );
+      expect([...patchesOf(frame, 96).places]).toEqual(places);
+    });
   });
 
   it("means of cells, also of squares that reach beyond the frame", () => {

@@ -165,3 +165,45 @@ function determinants({ sums, width, height }: Integral, side: number, columns: 
   }
   return response;
 }
+
+/** The blobs that a picture's patches are taken of, from all of them in order. */
+export function chosenOf(blobs: Blob[], frame: Frame, count: number): Blob[] {
+  const chosen: Blob[] = [];
+  for (const blob of spread(blobs, frame)) {
+    if (chosen.length === count) break;
+    if (!isNearAny(chosen, blob)) chosen.push(blob);
+  }
+  return chosen;
+}
+
+/** Cells a side in which blobs compete with each other. */
+const GRID = 4;
+
+/** By this factor each blob of a cell counts less than the one before it. At 0.7 insets lose more than borders win; without, two borders more are missed. */
+const DECAY = 0.85;
+
+/**
+ * Blobs in a new order, so that a bright caption or a busy background does not take all places (after the adaptive non-maximal suppression
+ * of Brown, Szeliski, Winder, CVPR 2005): the second of a cell counts 0.85 of its strength, the third 0.72, and so on.
+ */
+function spread(blobs: Blob[], { width, height }: Frame): Blob[] {
+  const rank = new Map<number, number>();
+  return blobs
+    .map((blob) => {
+      const cell = Math.floor((GRID * blob.x) / width) + GRID * Math.floor((GRID * blob.y) / height);
+      const before = rank.get(cell) ?? 0;
+      rank.set(cell, before + 1);
+      return { blob, worth: blob.strength * DECAY ** before };
+    })
+    .sort((a, b) => b.worth - a.worth)
+    .map(({ blob }) => blob);
+}
+
+function isNearAny(chosen: Blob[], blob: Blob): boolean {
+  for (let i = 0; i < chosen.length; i++) if (isNear(chosen[i], blob)) return true;
+  return false;
+}
+
+const isNear = (a: Blob, b: Blob): boolean =>
+  Math.max(a.sigma, b.sigma) / Math.min(a.sigma, b.sigma) < 1.5 &&
+  Math.hypot(a.x - b.x, a.y - b.y) < 2 * Math.min(a.sigma, b.sigma);
