@@ -132,8 +132,8 @@ function withoutTemplates(candidates: Candidate[], policy: Policy): Candidate[] 
 }
 
 /** What is told of a candidate: how often what looked like it was right when that was measured. */
-function asMatch({ evidence, share: _, doubt, ...match }: Candidate, { rightShare }: Policy): Match {
-  return { ...match, verdict: doubt ? "review" : "match", confidence: Math.min(evidence, rightShare[doubt ?? "none"]) };
+function asMatch({ evidence: _evidence, share: _share, doubt, ...match }: Candidate, { rightShare }: Policy): Match {
+  return { ...match, verdict: doubt ? "review" : "match", confidence: rightShare[doubt ?? "none"] };
 }
 
 /** The verdict on media that could not be read at all. */
