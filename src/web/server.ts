@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
 import type { Config } from "../config.js";
-import { UsageError } from "../errors.js";
+import { TransientError, UsageError } from "../errors.js";
 import type { Log } from "../platform/log.js";
 import type { Metrics } from "../platform/metrics.js";
 import { readVersion } from "../platform/version.js";
@@ -44,9 +44,9 @@ const HEADERS = {
 const sendProblem = (reply: FastifyReply, status: number, detail?: string) =>
   reply.code(status).headers(HEADERS).type(PROBLEM_TYPE).send(problem(status, detail));
 
-/** Fastify's own complaints (4xx) say what the caller did wrong; everything else goes to the log and not to the caller. */
+/** Fastify's own complaints (4xx) say what the caller did wrong; everything else goes to the log and not to the caller. What may be there again soon is 503. */
 function answerError(error: FastifyError, log: Log, reply: FastifyReply) {
-  const status = error.statusCode ?? 500;
+  const status = error.statusCode ?? (error instanceof TransientError ? 503 : 500);
   if (status >= 400 && status < 500) return sendProblem(reply, status, error.message);
   log.error({ err: error }, "request failed");
   return sendProblem(reply, status);

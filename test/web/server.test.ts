@@ -2,7 +2,7 @@ import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { pino } from "pino";
 import { afterEach, describe, expect, it } from "vitest";
-import { UsageError } from "../../src/errors.js";
+import { TransientError, UsageError } from "../../src/errors.js";
 import { createLog } from "../../src/platform/log.js";
 import { createMetrics } from "../../src/platform/metrics.js";
 import { startWeb, type Web, type WebParts } from "../../src/web/server.js";
@@ -151,6 +151,13 @@ describe("what goes wrong", () => {
     expect(response.status).toBe(500);
     expect(await problemOf(response)).toEqual({ type: "about:blank", title: "Internal Server Error", status: 500 });
     expect(lines.join()).toContain("secret detail");
+  });
+
+  it("is 503 when what we need may be there again soon", async () => {
+    const metrics = createMetrics();
+    metrics.registry.metrics = () => Promise.reject(new TransientError("the database does not answer"));
+    const { address } = await start({ metrics });
+    expect((await fetch(`${address}/metrics`)).status).toBe(503);
   });
 
   it("is a problem document for bytes that are not HTTP", async () => {
