@@ -1,5 +1,6 @@
 import { pino } from "pino";
 import { say, table } from "../../src/cli/output.js";
+import { UsageError } from "../../src/errors.js";
 import { createLog } from "../../src/platform/log.js";
 import { drill, interruption, wholeFrom } from "./support/arguments.js";
 import { allBadMedia } from "./support/bad-media-all.js";
@@ -41,6 +42,7 @@ await drill("media", "Makes bad, odd and hostile files and reads them: each gets
 async function run({ seed, only, keep, atOnce, worker, list }: Options): Promise<void> {
   const signal = interruption();
   const inputs = allBadMedia(seed).filter(({ name, group }) => !only || name.includes(only) || group.includes(only));
+  if (inputs.length === 0) throw new UsageError(`--only: no input and no group has "${only}" in its name`);
   const log = createLog("error", pino.destination(2));
   const fromMs = performance.now();
   const options = { seed, keep, scanTimeoutMs: SCAN_TIMEOUT_MS, roles: "worker,relay,web" };

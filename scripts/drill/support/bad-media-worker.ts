@@ -25,8 +25,8 @@ const MORE_BYTES = 300_000_000;
 
 const POLL_MS = 250;
 const IDLE_MS = 60_000;
-/** Without a single verdict: longer than the longest scan, and than a lost job takes to come back. */
-const STALLED_MS = 120_000;
+/** Without a single verdict: longer than five attempts of half a minute, with 75 s of waits in between, and than a lost job takes to come back. */
+const STALLED_MS = 300_000;
 
 /**
  * Submits the same files to a worker process through the real queue: each must come to what reading it here came to, and after all of them
