@@ -2,7 +2,7 @@ import { pino } from "pino";
 import { say, table } from "../../src/cli/output.js";
 import { UsageError } from "../../src/errors.js";
 import { createLog } from "../../src/platform/log.js";
-import { drill, interruption, wholeFrom } from "./support/arguments.js";
+import { drill, failed, interruption, wholeFrom } from "./support/arguments.js";
 import { allBadMedia } from "./support/bad-media-all.js";
 import { countsByGroup, type Judged, judgeAll } from "./support/bad-media-run.js";
 import { type BadMediaSite, openBadMediaSite } from "./support/bad-media-site.js";
@@ -37,7 +37,8 @@ await drill("media", "Makes bad, odd and hostile files and reads them: each gets
   .option("--worker <n>", "every so manieth also goes through the queue and a worker process; 0: none", wholeFrom(0, 1000), 3)
   .option("--list", "say what became of each")
   .action(run)
-  .parseAsync();
+  .parseAsync()
+  .catch(failed("drill:media"));
 
 async function run({ seed, only, keep, atOnce, worker, list }: Options): Promise<void> {
   const signal = interruption();

@@ -37,7 +37,8 @@ drill("restore", "backs up an installation under load, destroys it, restores it 
     // Something may still wait for a server that is gone.
     if (interrupted.aborted) process.exit();
   })
-  .parseAsync();
+  .parseAsync()
+  .catch(failed("drill:restore"));
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;

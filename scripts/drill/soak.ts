@@ -10,7 +10,7 @@ import { createToken } from "../../src/people/tokens.js";
 import { within } from "../../src/platform/deadline.js";
 import { createLog } from "../../src/platform/log.js";
 import { freePort } from "../../test/support/free-port.js";
-import { drill, interruption, wholeFrom } from "./support/arguments.js";
+import { drill, failed, interruption, wholeFrom } from "./support/arguments.js";
 import { type BadMediaSite, openBadMediaSite } from "./support/bad-media-site.js";
 import { REUPLOAD } from "./support/service-command.js";
 import { findingOf, trendOf } from "./support/soak-fit.js";
@@ -49,7 +49,8 @@ await drill(
     "\nUses a database of its own in the temporary folder, and REDIS_URL if set. The exit code is 1 when something grows or failed.",
   )
   .action(run)
-  .parseAsync();
+  .parseAsync()
+  .catch(failed("drill:soak"));
 
 function positive(text: string): number {
   const value = Number(text);

@@ -25,6 +25,14 @@ export function interruption(): AbortSignal {
   return interrupted.signal;
 }
 
+/** What a drill that could not be run says: one sentence, and exit code 1. */
+export const failed =
+  (drill: string) =>
+  (error: Error): void => {
+    process.stderr.write(`${drill}: ${error.message}\n`);
+    process.exitCode = 1;
+  };
+
 /** Runs a drill in a folder for its builds, which goes with it. Exit code 1 when a promise was broken, or the drill could not be run. */
 export function runInBuildFolder<O>(command: Command, work: (options: O, folder: string) => Promise<boolean>): void {
   command
@@ -37,8 +45,5 @@ export function runInBuildFolder<O>(command: Command, work: (options: O, folder:
       }
     })
     .parseAsync()
-    .catch((error: Error) => {
-      process.stderr.write(`${command.name()}: ${error.message}\n`);
-      process.exitCode = 1;
-    });
+    .catch(failed(command.name()));
 }
