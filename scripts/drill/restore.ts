@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { addKnown, idOf, isKnown } from "../../src/bench/load-submissions.js";
 import { createCase } from "../../src/casework/cases.js";
-import { drill, wholeFrom } from "./support/arguments.js";
+import { drill, failed, wholeFrom } from "./support/arguments.js";
 import { ARCHIVE_TIMEOUT_S, type BaseBackup, restore, startArchiving, takeBaseBackup } from "./support/base-backup.js";
 import { interrupted, messagesIn, open, sql, submit, submitAgain, until } from "./support/restore-site.js";
 import * as restored from "./support/restored.js";
