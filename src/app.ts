@@ -13,6 +13,7 @@ import {
 import { earlierOutcome, recordScan } from "./casework/record.js";
 import type { CaseworkSettings } from "./casework/settings.js";
 import { type Config, longestFetchMs } from "./config.js";
+import { UnscannableError } from "./errors.js";
 import { ALGORITHM } from "./fingerprint/fingerprint-frame.js";
 import { withListed } from "./fingerprint/meta-pdq.js";
 import { PATCH_ALGORITHM } from "./fingerprint/patches.js";
@@ -214,19 +215,26 @@ function reader(
       stage: traceStage,
     });
     // A server that is slow, or a large file, leaves all of SCAN_TIMEOUT_MS for the scan.
-    const reading = await within(longestFetchMs(config), signal, (limited, startAgain) =>
-      readFingerprints(
-        steps(limited, () => startAgain(config.scanTimeoutMs)),
-        media,
-        how,
-      ),
-    );
+    let isFetched = false;
+    const reading = await within(longestFetchMs(config), signal, (limited, startAgain) => {
+      const onFetched = () => {
+        isFetched = true;
+        startAgain(config.scanTimeoutMs);
+      };
+      return readFingerprints(steps(limited, onFetched), media, how);
+    }).catch((error: Error) => {
+      if (isFetched && error.name === "TimeoutError") throw tooSlow(config);
+      throw error;
+    });
     // Pictures are hashed as they are decoded: drawn as one piece at the end of it.
     const { hash: lengthMs } = reading.timingsMs;
     if (lengthMs > 0 && currentTrace()) beginSpan("hash", { lengthMs, facts: { frames: reading.framesRead } })?.end();
     return reading;
   };
 }
+
+const tooSlow = ({ scanTimeoutMs }: Config): UnscannableError =>
+  new UnscannableError(`reading it takes longer than ${scanTimeoutMs / 1000} s (SCAN_TIMEOUT_MS)`);
 
 /** Each reference by one process: the others go on with the next. */
 async function resumeLookBacks({ pool }: Database, steps: RegisterSteps, signal: AbortSignal): Promise<number> {

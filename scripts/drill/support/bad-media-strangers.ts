@@ -13,7 +13,7 @@ const photo = async () => PHOTO;
 
 const nothing: Rows = [
   ["an empty file", unscannable(/is empty/), holding("empty.mp4", () => "")],
-  ["one byte", unscannable(UNKNOWN), holding("one.mp4", () => "x")],
+  ["one byte", unscannable(UNKNOWN), holding("one-byte.mp4", () => "x")],
   ["two bytes of a jpeg", unscannable(UNKNOWN), holding("two.jpg", () => Buffer.from([0xff, 0xd8]))],
   ["three bytes of a jpeg", unscannable(UNKNOWN), holding("three.jpg", () => Buffer.from([0xff, 0xd8, 0xff]))],
   ["a megabyte of zeros", unscannable(UNKNOWN), holding("zeros.mp4", () => Buffer.alloc(1_000_000))],
