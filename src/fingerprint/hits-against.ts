@@ -33,6 +33,6 @@ export function hitsAgainst(fingerprints: Fingerprint[], referenceId: string, re
   return hits;
 }
 
-/** A stored video has no blockhashes. */
-const blockhashBetween = (known: Hash | undefined, seen: Hash): number | undefined =>
+/** A video's pictures have no blockhashes: their views none, and they themselves empty ones. */
+export const blockhashBetween = (known: Hash | undefined, seen: Hash): number | undefined =>
   known && seen.length > 0 ? distance(known, seen) : undefined;

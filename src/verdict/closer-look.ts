@@ -1,12 +1,10 @@
 import { groupBy } from "../fingerprint/group.js";
-import { distance } from "../fingerprint/hash.js";
-import { INVERSE } from "../fingerprint/hits-against.js";
 import { PATCH_UNITS } from "../fingerprint/patches.js";
 import type { Dihedral, Fingerprint, KnownMaterial, KnownPatch, PatchSet, View } from "../model.js";
 import { type Agreement, chanceOfThere, doubtOfBits } from "./agreement.js";
 import type { Track } from "./align.js";
+import { bitsBetween, shareOfBlocks } from "./compare-pictures.js";
 import { lookAgain, type Placement } from "./second-look.js";
-import { shareOfBlocks } from "./share-of-blocks.js";
 import { momentsShowing, overlayOf } from "./shown-instead.js";
 
 /** What a closer look at all that is known of a reference found. */
@@ -106,7 +104,7 @@ function lookAlong(seen: Seen, track: Track, dihedral: Dihedral, known: KnownMat
   const agreed = slots(looks.flatMap((l) => l.agreed));
   const tried = slots(looks.flatMap((l) => [...l.tried, ...l.agreed]));
   for (const slot of slots(shownInstead(seen, track, dihedral, placed, known, referenceMs))) tried.add(slot);
-  const share = whole ? Math.max(0, ...known.fingerprints.map((f) => shareOfBlocks(seen.fingerprints, dihedral, f))) : 0;
+  const share = whole ? Math.max(0, ...known.fingerprints.map((f) => shareOfBlocks(seen.fingerprints, f, dihedral))) : 0;
   const together = isTogether(track, seen.durationMs, referenceMs);
   return { agreements, tried: tried.size, agreed: agreed.size, whole, share, together };
 }
@@ -186,20 +184,6 @@ function lookAtPicture(seen: Seen, track: Track, dihedral: Dihedral, known: Know
   }
   const tried = near.filter((f) => offLine(f, known, track) <= NEAR_MS);
   return { referenceAtMs: known.atMs, tried, agreed, agreements };
-}
-
-/** The least distance between a view of one and the other, if either has views. */
-function bitsBetween(
-  f: Fingerprint & { views?: View[] },
-  known: Fingerprint & { views?: View[] },
-  dihedral: Dihedral,
-): number | undefined {
-  if (f.algorithm !== known.algorithm) return undefined;
-  const views = f.views?.filter((v) => v.dihedral === dihedral) ?? [];
-  if (views.length > 0) return Math.min(...views.map((v) => distance(v.pdq, known.pdq)));
-  const inverse = INVERSE[dihedral] ?? dihedral;
-  const theirs = known.views?.filter((v) => v.dihedral === inverse) ?? [];
-  return theirs.length > 0 ? Math.min(...theirs.map((v) => distance(v.pdq, f.pdq))) : undefined;
 }
 
 const MIRRORED: Partial<Record<Dihedral, boolean>> = { original: false, flipy: true };

@@ -116,6 +116,19 @@ test("of a still under a sticker the share is told block by block, unless it was
   expect(shareOf(under(86, 40), { ...unmoved, size: 0.8 })).toBe(0);
 });
 
+test("of a past submission too, whose views are not kept, and nothing of a video's pictures, which keep no blockhash", () => {
+  const still = known[0];
+  const under = (blockhash: Uint8Array) => {
+    const { views: _, ...fingerprint } = queryOf(turnBits(still.pdq, 86, random), blockhash, 0, random);
+    return { durationMs: 0, patchSets: [], fingerprints: [fingerprint] };
+  };
+  const shareOf = (seen: ReturnType<typeof under>, reference = still) =>
+    lookCloser(seen, [lineAt(0, partAt(0, 0))], "original", { fingerprints: [reference], patches: [] }, 0).share;
+  expect(shareOf(under(turnBits(still.blockhash, 40, random)))).toBeCloseTo(1 - 40 / 128);
+  expect(shareOf(under(new Uint8Array(0)))).toBe(0);
+  expect(shareOf(under(still.blockhash), { ...still, blockhash: new Uint8Array(0) })).toBe(0);
+});
+
 test("of two lines that agree alike, the one is taken along which both videos begin and end together", () => {
   const start = { fingerprints: known.slice(0, 1).map((f) => ({ ...f, untilMs: 900 })), patches: [] };
   const copyOf = (durationMs: number) => ({
