@@ -203,25 +203,22 @@ function reader(
     const decoder = await findDecoder(config);
     const fetching = await fetchOptionsOf(config);
     const options = { ...limits, onWarning: (detail: string) => log.debug({ detail }, "read in part") };
-    const steps = (limited: AbortSignal, isFetched: () => void): ReadSteps => ({
-      fetch: async (source) => {
-        const file = await fetchMedia(source, fetching, limited);
-        isFetched();
-        return file;
-      },
-      probe: (file) => probeMedia(file, decoder, limits, limited),
-      frames: (file, probe, sampling) => readFrames(file, probe, decoder, { ...options, sampling }, limited),
-      recall: recallBytes,
-      stage: traceStage,
-    });
-    // A server that is slow, or a large file, leaves all of SCAN_TIMEOUT_MS for the scan.
     let isFetched = false;
+    // A server that is slow, or a large file, leaves all of SCAN_TIMEOUT_MS for the scan.
     const reading = await within(longestFetchMs(config), signal, (limited, startAgain) => {
-      const onFetched = () => {
-        isFetched = true;
-        startAgain(config.scanTimeoutMs);
+      const steps: ReadSteps = {
+        fetch: async (source) => {
+          const file = await fetchMedia(source, fetching, limited);
+          isFetched = true;
+          startAgain(config.scanTimeoutMs);
+          return file;
+        },
+        probe: (file) => probeMedia(file, decoder, limits, limited),
+        frames: (file, probe, sampling) => readFrames(file, probe, decoder, { ...options, sampling }, limited),
+        recall: recallBytes,
+        stage: traceStage,
       };
-      return readFingerprints(steps(limited, onFetched), media, how);
+      return readFingerprints(steps, media, how);
     }).catch((error: Error) => {
       if (isFetched && error.name === "TimeoutError") throw tooSlow(config);
       throw error;
