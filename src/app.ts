@@ -13,7 +13,7 @@ import {
 import { earlierOutcome, recordScan } from "./casework/record.js";
 import type { CaseworkSettings } from "./casework/settings.js";
 import { type Config, longestFetchMs } from "./config.js";
-import { UnscannableError } from "./errors.js";
+import { TransientError, UnscannableError } from "./errors.js";
 import { ALGORITHM } from "./fingerprint/fingerprint-frame.js";
 import { withListed } from "./fingerprint/meta-pdq.js";
 import { PATCH_ALGORITHM } from "./fingerprint/patches.js";
@@ -220,8 +220,8 @@ function reader(
       };
       return readFingerprints(steps, media, how);
     }).catch((error: Error) => {
-      if (isFetched && error.name === "TimeoutError") throw tooSlow(config);
-      throw error;
+      if (error.name !== "TimeoutError") throw error;
+      throw isFetched ? tooSlowToRead(config) : tooSlowToFetch(config);
     });
     // Pictures are hashed as they are decoded: drawn as one piece at the end of it.
     const { hash: lengthMs } = reading.timingsMs;
@@ -230,8 +230,11 @@ function reader(
   };
 }
 
-const tooSlow = ({ scanTimeoutMs }: Config): UnscannableError =>
+const tooSlowToRead = ({ scanTimeoutMs }: Config): UnscannableError =>
   new UnscannableError(`reading it takes longer than ${scanTimeoutMs / 1000} s (SCAN_TIMEOUT_MS)`);
+
+const tooSlowToFetch = (config: Config): TransientError =>
+  new TransientError(`fetching it takes longer than ${longestFetchMs(config) / 1000} s (twice FETCH_TIMEOUT_MS)`);
 
 /** Each reference by one process: the others go on with the next. */
 async function resumeLookBacks({ pool }: Database, steps: RegisterSteps, signal: AbortSignal): Promise<number> {
