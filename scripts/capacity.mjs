@@ -42,29 +42,38 @@ async function readReport(place, command) {
 /** Of all but the queues' tables, which have a schema in their names: jobs that are done are kept for a day. */
 const keptBytes = (tables) => tables.filter(({ table }) => !table.includes(".")).reduce((sum, { bytes }) => sum + bytes, 0);
 
+/** A report of another version, or of a run without an option, lacks figures: a table of what is no number would be worse than none. */
+function withoutGaps(costs) {
+  const missing = Object.keys(costs).filter((name) => !Number.isFinite(costs[name]));
+  if (missing.length === 0) return costs;
+  throw new Error(
+    `the reports do not say ${missing.join(", ")}; they must be of bench index --postgres, bench scan --workers 1 and bench load, all with --json`,
+  );
+}
+
 /** What the three reports say, for one submission of their mix. */
-export function costsOf(index, scan, load) {
-  const largest = index.inMemory.at(-1);
-  const run = scan.throughput.runs[0];
-  const { submissions } = scan.throughput;
-  const grown = keptBytes(load.after) - keptBytes(load.before);
-  return {
+function costsOf(index, scan, load) {
+  const largest = index.inMemory?.at(-1) ?? {};
+  const { submissions, runs } = scan.throughput ?? {};
+  const { cpu = {}, fingerprintsPerSubmission } = runs?.[0] ?? {};
+  const grown = keptBytes(load.after ?? []) - keptBytes(load.before ?? []);
+  return withoutGaps({
     measuredHashes: largest.hashes,
     lookupsPerCpuS: largest.perCpuS,
     exponent: index.exponent,
     memoryPerHash: largest.bytesPerHash,
     diskPerHash: index.postgres?.bytesPerHash.all,
     /** Reading, judging and recording. Looking up is counted by hashes, above; here it was among few. */
-    workerCpuS: (run.cpu.ffmpegMs + run.cpu.workersMs) / 1000 / submissions,
+    workerCpuS: (cpu.ffmpegMs + cpu.workersMs) / 1000 / submissions,
     /** Recording and the queue, of hash-only submissions looked up in memory. */
-    databaseCpuS: load.cpu.databaseMs / 1000 / load.submissions,
+    databaseCpuS: load.cpu?.databaseMs / 1000 / load.submissions,
     diskPerSubmission: grown / load.submissions,
-    hashesAsked: VIEWS * run.fingerprintsPerSubmission,
-  };
+    hashesAsked: VIEWS * fingerprintsPerSubmission,
+  });
 }
 
 /** Machines for so many known hashes and submissions a day. */
-export function machinesFor(costs, hashes, submissionsADay) {
+function machinesFor(costs, hashes, submissionsADay) {
   const perS = (PEAK * submissionsADay) / DAY_S;
   const lookupsPerS = perS * costs.hashesAsked;
   const lookupsPerCpuS = costs.lookupsPerCpuS * (costs.measuredHashes / hashes) ** costs.exponent;

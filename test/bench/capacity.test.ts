@@ -82,3 +82,10 @@ test("a missing report is told in a sentence", async () => {
     stderr: expect.stringMatching(/^capacity: .+\n$/),
   });
 });
+
+test("a report without a figure is told by what is missing, not by a table of what is no number", async () => {
+  await expect(capacity({ ...REPORTS, index: { ...REPORTS.index, postgres: undefined } })).rejects.toMatchObject({
+    stderr: expect.stringMatching(/^capacity: the reports do not say diskPerHash; .*bench index --postgres/),
+    stdout: "",
+  });
+});
