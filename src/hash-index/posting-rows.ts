@@ -39,31 +39,42 @@ const inThrees = THREES.map((three, n) => {
   .concat("i.bits_15 # p.a_5 as odd_5")
   .join(",\n");
 
-/** Whether two or three of a three differ: the upper bit of their sum, of which `odd` is the lower. */
-const two = (n: number) => `(odd_${n} # some_${n})`;
+/** The upper bits of the sum of three words. */
+const carry = (a: string, b: string, c: string) => `(${a} & ${b}) | (${c} & (${a} | ${b}))`;
 
-/** Whether at least two of three words are set. */
-const twoOf = (a: string, b: string, c: string) => `((${a} & ${b}) | (${c} & (${a} | ${b})))`;
-
-/**
- * Each `odd` is worth one, each `two` two, and so is each pair of the sixteen that the odd ones make; `near` takes one of what is left of
- * them for set.
- */
-const addedUp = `
-  ${twoOf(two(0), two(1), two(2))} | (${two(3)} & ${two(4)}) as far,
-  ${two(0)} | ${two(1)} | ${two(2)} as two_a, ${two(3)} | ${two(4)} as two_b,
-  ${twoOf("odd_0", "odd_1", "odd_2")} as two_c, ${twoOf("odd_3", "odd_4", "odd_5")} as two_d,
-  case when near then (odd_0 # odd_1 # odd_2) | (odd_3 # odd_4 # odd_5)
-       else (odd_0 # odd_1 # odd_2) & (odd_3 # odd_4 # odd_5) end as two_e`;
+const [oddA, oddB] = ["(odd_0 # odd_1 # odd_2)", "(odd_3 # odd_4 # odd_5)"];
 
 /**
- * Which postings differ in the next band by at most three bits, or where the key is `near` by at most two: at most one `two` is set. A row
- * that is not full may let postings pass that are not there: they have no third band, so they end there.
+ * What is worth two: of each three the upper bit of its sum, of which `odd` is the lower; two pairs that the six odd ones make; and the two
+ * that may be left of these, or where the key is `near` one of them, as its bit counts too.
  */
-const passing = `
-  case when neighbours is null then
-    ~(far | (two_a & two_b) | ((two_a | two_b) & (two_c | two_d | two_e)) | ${twoOf("two_c", "two_d", "two_e")})
-  else (bit_count(((neighbours # asked) >> 16)::bit(16)) <= 3 - near::int)::int::bigint end`;
+const twos = THREES.map((_, n) => `odd_${n} # some_${n} as two_${n}`)
+  .concat(
+    `${carry("odd_0", "odd_1", "odd_2")} as two_5`,
+    `${carry("odd_3", "odd_4", "odd_5")} as two_6`,
+    `case when near then ${oddA} | ${oddB} else ${oddA} & ${oddB} end as two_7`,
+  )
+  .join(",\n");
+
+/** Where more than one of the words is set. Each is named once in every halving: with eight words, 23 steps. */
+function moreThanOne(words: string[]): string {
+  if (words.length === 1) return "";
+  const halves = [words.slice(0, words.length / 2), words.slice(words.length / 2)];
+  const across = halves.map((half) => `(${half.join(" | ")})`).join(" & ");
+  return [...halves.map(moreThanOne), `(${across})`].filter((part) => part !== "").join(" | ");
+}
+
+/** Which postings differ in the next band by more than three bits, or where the key is `near` by more than two. */
+const far = moreThanOne(Array.from({ length: 8 }, (_, n) => `two_${n}`));
+
+/**
+ * Whether any posting of a row passes, and which do. A row that is not full may let postings pass that are not there: they have no third
+ * band, so they end there.
+ */
+const somePass = `
+  case when neighbours is null then (${far}) <> -1
+  else bit_count(((neighbours # asked) >> 16)::bit(16)) <= 3 - near::int end`;
+const passing = `case when neighbours is null then ~(${far}) else 1 end`;
 
 /** Whether posting `bit` of a row differs in the band after the next by at most five bits, less the key's. Null for one that is not there. */
 const thirdIsNear = (bit: string) => `bit_count(
@@ -86,15 +97,15 @@ const row = "q, asked, near, fingerprint_id, others, thirds, neighbours";
  *
  * That near keys are of the same band says nothing new, but makes the planner expect few rows also where it has no statistics.
  * Words made for each of the 17 keys took 0.36 ms of a lookup's 4.8 at 10 million hashes. The index scan itself takes the words in threes,
- * and the join adds them up: a step less that copies columns. Most rows that pass have one posting that does: its third band is looked at before the row is
- * multiplied.
+ * and the join makes the twos: a further subquery would copy all columns once more for every row. Most rows that pass have one posting that
+ * does: its third band is looked at before the row is multiplied.
  */
 export const passedPostings = `
   asking as (
     select q, key, ${nearKeys} as keys, neighbours as asked, ${wordsOfNext}
     from (select q, key, neighbours, (neighbours >> 16) & 65535 as next from probe order by key offset 0) sorted offset 0
   ), added as (
-    select p.q, p.asked, i.near, i.fingerprint_id, i.others, i.thirds, i.neighbours, ${addedUp}
+    select p.q, p.asked, i.near, i.fingerprint_id, i.others, i.thirds, i.neighbours, ${twos}
     from asking p
     cross join lateral (
       select i.key <> p.key as near, i.fingerprint_id, i.others, i.thirds, i.neighbours, ${inThrees}
@@ -102,7 +113,7 @@ export const passedPostings = `
       where i.key = any(p.keys) and i.key between (p.key & -65536) and (p.key | 65535) offset 0
     ) i offset 0
   ), passed as (
-    select ${row}, ${passing} as passing from added where ${passing} <> 0 offset 0
+    select ${row}, ${passing} as passing from added where ${somePass} offset 0
   ), highest as (
     select *, 64 - position(B'1' in passing::bit(64)) as highest from passed offset 0
   ), lower as (
