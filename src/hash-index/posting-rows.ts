@@ -22,44 +22,63 @@ const THREES = [0, 1, 2, 3, 4].map((n) => [3 * n, 3 * n + 1, 3 * n + 2]);
 /** Of a probe's next band: words that are all ones where that bit is one, or where an odd number of those bits is. */
 const asWord = (...bits: number[]) => `-((${bits.map((bit) => `(next >> ${bit})`).join(" # ")}) & 1)::bigint`;
 const wordsOfNext = THREES.map(
-  ([a, b, c], n) =>
-    `${asWord(a)} as a_${n}, ${asWord(a, b)} as ab_${n}, ${asWord(a, c)} as ac_${n}, ${asWord(a, b, c)} as abc_${n}`,
+  ([a, b, c], n) => `${asWord(a, b)} as ab_${n}, ${asWord(a, c)} as ac_${n}, ${asWord(a, b, c)} as abc_${n}`,
 )
   .concat(`${asWord(15)} as a_5`)
   .join(",\n");
 
-/** The upper bits of the sum of three words. */
-const carry = (a: string, b: string, c: string) => `((${a} & ${b}) | (${c} & (${a} | ${b})))`;
-
 /**
- * The 16 words of row `i` in which it differs from probe `p`, added in threes: the sums' lower bits, and the upper ones as
- * a # ((a # b) & (a # c)), so that each exclusive or is with a word that is made once for the probe.
+ * The 16 words of row `i` in which it differs from probe `p`, taken in threes: whether an odd number of them differs, and whether some but
+ * not all do. Each exclusive or is with a word that is made once for the probe.
  */
-const addedInThrees = THREES.map((three, n) => {
+const inThrees = THREES.map((three, n) => {
   const [a, b, c] = three.map((bit) => `i.bits_${bit}`);
-  return `${a} # ${b} # ${c} # p.abc_${n} as one_${n},
-          (${a} # p.a_${n}) # ((${a} # ${b} # p.ab_${n}) & (${a} # ${c} # p.ac_${n})) as two_${n}`;
+  return `${a} # ${b} # ${c} # p.abc_${n} as odd_${n},
+          (${a} # ${b} # p.ab_${n}) | (${a} # ${c} # p.ac_${n}) as some_${n}`;
 })
-  .concat("i.bits_15 # p.a_5 as one_5")
+  .concat("i.bits_15 # p.a_5 as odd_5")
   .join(",\n");
 
-const two7 = carry("one_0", "one_1", "fewer");
+/** The upper bits of the sum of three words. */
+const carry = (a: string, b: string, c: string) => `(${a} & ${b}) | (${c} & (${a} | ${b}))`;
+
+const [oddA, oddB] = ["(odd_0 # odd_1 # odd_2)", "(odd_3 # odd_4 # odd_5)"];
 
 /**
- * Which postings differ in the next band by at most three bits, or where `fewer` is all ones by at most two. `one_…` are worth one, `two_…`
- * two: at most three means that at most one `two` is set, and `fewer` counts as one more. A row that is not full may let postings pass that
- * are not there: they have no third band, so they end there.
+ * What is worth two: of each three the upper bit of its sum, of which `odd` is the lower; two pairs that the six odd ones make; and the two
+ * that may be left of these, or where the key is `near` one of them, as its bit counts too.
  */
-const passing = `
-  case when neighbours is null then
-    ~(${carry("two_0", "two_1", "two_2")} | ${carry("two_3", "two_4", "two_5")} | (two_6 & ${two7})
-      | ((two_0 | two_1 | two_2) & (two_3 | two_4 | two_5))
-      | ((two_0 | two_1 | two_2 | two_3 | two_4 | two_5) & (two_6 | ${two7})))
-  else (bit_count(((neighbours # asked) >> 16)::bit(16)) <= 3 + fewer)::int::bigint end`;
+const twos = THREES.map((_, n) => `odd_${n} # some_${n} as two_${n}`)
+  .concat(
+    `${carry("odd_0", "odd_1", "odd_2")} as two_5`,
+    `${carry("odd_3", "odd_4", "odd_5")} as two_6`,
+    `case when near then ${oddA} | ${oddB} else ${oddA} & ${oddB} end as two_7`,
+  )
+  .join(",\n");
+
+/** Where more than one of the words is set. Each is named once in every halving: with eight words, 23 steps. */
+function moreThanOne(words: string[]): string {
+  if (words.length === 1) return "";
+  const halves = [words.slice(0, words.length / 2), words.slice(words.length / 2)];
+  const across = halves.map((half) => `(${half.join(" | ")})`).join(" & ");
+  return [...halves.map(moreThanOne), `(${across})`].filter((part) => part !== "").join(" | ");
+}
+
+/** Which postings differ in the next band by more than three bits, or where the key is `near` by more than two. */
+const far = moreThanOne(Array.from({ length: 8 }, (_, n) => `two_${n}`));
+
+/**
+ * Whether any posting of a row passes, and which do. A row that is not full may let postings pass that are not there: they have no third
+ * band, so they end there.
+ */
+const somePass = `
+  case when neighbours is null then (${far}) <> -1
+  else bit_count(((neighbours # asked) >> 16)::bit(16)) <= 3 - near::int end`;
+const passing = `case when neighbours is null then ~(${far}) else 1 end`;
 
 /** Whether posting `bit` of a row differs in the band after the next by at most five bits, less the key's. Null for one that is not there. */
 const thirdIsNear = (bit: string) => `bit_count(
-  ((case when others is null then neighbours else thirds[${bit} + 1] + 32768 end) # asked)::bit(16)) <= 5 + fewer`;
+  ((case when others is null then neighbours else thirds[${bit} + 1] + 32768 end) # asked)::bit(16)) <= 5 - near::int`;
 
 /** `passing` without its highest bit, and the lowest of what is left, which is never the sign. */
 const lower = "(passing # (1::bigint << highest))";
@@ -68,7 +87,7 @@ const lowest = "bit_count(((lower & -lower) - 1)::bit(64))::int";
 /** The key, and those that differ from it in one bit. */
 const nearKeys = `array[key, ${eachBit((bit) => `key # ${1 << bit}`)}]`;
 
-const row = "q, asked, fewer, fingerprint_id, others, thirds, neighbours";
+const row = "q, asked, near, fingerprint_id, others, thirds, neighbours";
 
 /**
  * From `probe` (`q`, `key`, and `neighbours`: the 32 bits of the two bands after the key's) to `passed_posting` (`q`, `id`): the postings
@@ -77,29 +96,24 @@ const row = "q, asked, fewer, fingerprint_id, others, thirds, neighbours";
  * `lateral`, from reading the whole table, as it cannot know how many rows such expressions give.
  *
  * That near keys are of the same band says nothing new, but makes the planner expect few rows also where it has no statistics.
- * Words made for each of the 17 keys took 0.36 ms of a lookup's 4.8 at 10 million hashes. `select *`, and that every column is used, keeps
- * rows from being copied out of their page. Most rows that pass have one posting that does: its third band is looked at before the row is
- * multiplied.
+ * Words made for each of the 17 keys took 0.36 ms of a lookup's 4.8 at 10 million hashes. The index scan itself takes the words in threes,
+ * and the join makes the twos: a further subquery would copy all columns once more for every row. Most rows that pass have one posting that
+ * does: its third band is looked at before the row is multiplied.
  */
 export const passedPostings = `
   asking as (
     select q, key, ${nearKeys} as keys, neighbours as asked, ${wordsOfNext}
     from (select q, key, neighbours, (neighbours >> 16) & 65535 as next from probe order by key offset 0) sorted offset 0
-  ), counted as (
-    select p.q, p.asked, case when i.key = p.key then 0 else -1 end::bigint as fewer,
-           i.fingerprint_id, i.others, i.thirds, i.neighbours, ${addedInThrees}
+  ), added as (
+    select p.q, p.asked, i.near, i.fingerprint_id, i.others, i.thirds, i.neighbours, ${twos}
     from asking p
     cross join lateral (
-      select * from reference_posting i
+      select i.key <> p.key as near, i.fingerprint_id, i.others, i.thirds, i.neighbours, ${inThrees}
+      from reference_posting i
       where i.key = any(p.keys) and i.key between (p.key & -65536) and (p.key | 65535) offset 0
     ) i offset 0
-  ), added as (
-    select ${row}, two_0, two_1, two_2, two_3, two_4,
-           one_0 # one_1 # one_2 as one_0, ${carry("one_0", "one_1", "one_2")} as two_5,
-           one_3 # one_4 # one_5 as one_1, ${carry("one_3", "one_4", "one_5")} as two_6
-    from counted offset 0
   ), passed as (
-    select ${row}, ${passing} as passing from added where ${passing} <> 0 offset 0
+    select ${row}, ${passing} as passing from added where ${somePass} offset 0
   ), highest as (
     select *, 64 - position(B'1' in passing::bit(64)) as highest from passed offset 0
   ), lower as (
