@@ -14,6 +14,7 @@ interface Options {
   innocents: string;
   massHours?: string;
   massPairs?: string;
+  besideHours?: string;
   out?: string;
   cache?: string;
 }
@@ -32,6 +33,7 @@ export const benchQualityCommand = (): Command =>
     .option("--innocents <which>", "none, files (without the mass tests) or all", "all")
     .option("--mass-hours <n>", "hours of innocent frames (default: 20)")
     .option("--mass-pairs <n>", "innocent image pairs (default: 2000)")
+    .option("--beside-hours <n>", "hours of other film that is known as well, each minute a case of its own")
     .option("--out <dir>", "where to write report.md, recall.svg and outcomes.json")
     .option("--cache <dir>", "where altered media is kept between runs (default: the system's temporary folder)")
     .action(async (options: Options) => {
@@ -43,6 +45,7 @@ export const benchQualityCommand = (): Command =>
           limit: positive("--limit", options.limit),
           massHours: positive("--mass-hours", options.massHours),
           massPairs: positive("--mass-pairs", options.massPairs),
+          besideHours: positive("--beside-hours", options.besideHours),
           onProgress: (line) => process.stderr.isTTY && process.stderr.write(`${line}\n`),
         },
         [ourDetector],
