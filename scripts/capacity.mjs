@@ -55,7 +55,7 @@ export function costsOf(index, scan, load) {
     memoryPerHash: largest.bytesPerHash,
     diskPerHash: index.postgres?.bytesPerHash.all,
     /** Reading, judging and recording. Looking up is counted by hashes, above; here it was among few. */
-    workerCpuS: (run.cpu.ffmpegMs + run.cpu.workersMs) / 1000 / submissions,
+    workerCpuS: (run.cpu.decodersMs + run.cpu.workersMs) / 1000 / submissions,
     /** Recording and the queue, of hash-only submissions looked up in memory. */
     databaseCpuS: load.cpu.databaseMs / 1000 / load.submissions,
     diskPerSubmission: grown / load.submissions,
