@@ -64,7 +64,7 @@ function costsOf(index, scan, load) {
     memoryPerHash: largest.bytesPerHash,
     diskPerHash: index.postgres?.bytesPerHash.all,
     /** Reading, judging and recording. Looking up is counted by hashes, above; here it was among few. */
-    workerCpuS: (cpu.ffmpegMs + cpu.workersMs) / 1000 / submissions,
+    workerCpuS: (cpu.decodersMs + cpu.workersMs) / 1000 / submissions,
     /** Recording and the queue, of hash-only submissions looked up in memory. */
     databaseCpuS: load.cpu?.databaseMs / 1000 / load.submissions,
     diskPerSubmission: grown / load.submissions,

@@ -8,7 +8,7 @@ import { type ProcessCpu, processCpu } from "./process-cpu.js";
 export interface ReplicaCost {
   /** Its own processor time, user and system. */
   ownCpuMs: number;
-  /** That of the programs it ran, once they have ended: ffmpeg's. */
+  /** That of the programs it ran, ended or not: ffmpegs and image decoders. */
   programsCpuMs: number;
   residentBytes: number;
   /** The greatest resident size of the process itself. */

@@ -27,11 +27,9 @@ export interface ThroughputOptions {
 
 /** Processor time of one measurement. */
 export interface ThroughputCpu {
-  /** Of the ffmpegs that the workers ran: decoding, and reducing pictures to frame size. */
-  ffmpegMs: number;
-  /** Of the same stills decoded again, and nothing else: the workers do that themselves. */
-  stillsMs: number;
-  /** Of the worker processes, stills included. */
+  /** Of the ffmpegs and image decoders that the workers ran: decoding, and reducing pictures to frame size. */
+  decodersMs: number;
+  /** Of the worker processes themselves. */
   workersMs: number;
   databaseMs: number;
 }
@@ -40,7 +38,7 @@ export interface ThroughputRun {
   workers: number;
   wallMs: number;
   submissionsPerS: number;
-  /** Seconds of video scanned for each second of processor time, of the workers, their ffmpegs and the database together. */
+  /** Seconds of video scanned for each second of processor time, of the workers, their decoders and the database together. */
   videoSecondsPerCpuS: number;
   cpu: ThroughputCpu;
   /** Of all processor time, that which is not decoding. */
@@ -68,6 +66,8 @@ export interface ThroughputReport {
   /** Processor time of plain ffmpeg on the stream, one thread: keyframes only, and everything. Without stills. */
   keyframesMs: number;
   fullDecodeMs: number;
+  /** Processor time of the stream's stills, decoded and nothing else. */
+  stillsMs: number;
   runs: ThroughputRun[];
 }
 
@@ -118,6 +118,7 @@ export async function benchThroughput(
       videoSeconds: secondsOf(stream),
       keyframesMs: floor.keyframesMs,
       fullDecodeMs: floor.fullDecodeMs,
+      stillsMs: floor.stillsMs,
       runs,
     };
   } catch (error) {
@@ -173,12 +174,11 @@ async function measure(
     const wallMs = await scanAll(site, `stream-${workers}`, stream, signal);
     const after = await costs(site, replicas);
     const cpu = {
-      ffmpegMs: after.programsMs - before.programsMs,
-      stillsMs: floor.stillsMs,
+      decodersMs: after.programsMs - before.programsMs,
       workersMs: after.ownMs - before.ownMs,
       databaseMs: after.databaseMs - before.databaseMs,
     };
-    const allMs = cpu.ffmpegMs + cpu.workersMs + cpu.databaseMs;
+    const allMs = cpu.decodersMs + cpu.workersMs + cpu.databaseMs;
     const stages = STAGES.map((stage) => (after.stages[stage] ?? 0) - (before.stages[stage] ?? 0));
     const inStages = stages.reduce((sum, seconds) => sum + seconds, 0);
     return {
@@ -187,7 +187,7 @@ async function measure(
       submissionsPerS: (1000 * stream.length) / wallMs,
       videoSecondsPerCpuS: (1000 * secondsOf(stream)) / allMs,
       cpu,
-      overhead: 1 - (cpu.ffmpegMs + cpu.stillsMs) / allMs,
+      overhead: 1 - cpu.decodersMs / allMs,
       timesKeyframes: allMs / (floor.keyframesMs + floor.stillsMs),
       timesFullDecode: allMs / (floor.fullDecodeMs + floor.stillsMs),
       stageShare: Object.fromEntries(STAGES.map((stage, i) => [stage, stages[i] / inStages])) as Record<Stage, number>,

@@ -110,6 +110,7 @@ function throughputText({
   videoSeconds,
   keyframesMs,
   fullDecodeMs,
+  stillsMs,
   runs,
 }: ThroughputReport): string {
   const rows = runs.map((run) => [
@@ -119,7 +120,7 @@ function throughputText({
     `${percent(run.overhead)} %`,
     times(run.timesKeyframes),
     times(run.timesFullDecode),
-    [run.cpu.ffmpegMs, run.cpu.stillsMs, run.cpu.workersMs, run.cpu.databaseMs].map(seconds).join(" / "),
+    [run.cpu.decodersMs, run.cpu.workersMs, run.cpu.databaseMs].map(seconds).join(" / "),
     run.peakBytes.map((bytes) => (bytes / 1e6).toFixed(0)).join(" "),
     Object.entries(run.verdicts)
       .map(([kind, n]) => `${n} ${kind}`)
@@ -127,12 +128,12 @@ function throughputText({
   ]);
   const header = [
     ...["workers", "submissions/s", "s of video a cpu s", "not decoding", "times keyframes", "times full decode"],
-    ...["cpu s: ffmpeg / stills / workers / database", "peak MB each", "verdicts"],
+    ...["cpu s: decoders / workers / database", "peak MB each", "verdicts"],
   ];
   const stages = WORKER_STAGES.map((stage) => [stage, ...runs.map((run) => `${percent(run.stageShare[stage])} %`)]);
   return [
     `${submissions} submissions (${stills} stills, ${videos} videos of ${videoSeconds} s) through ${queue}; plain ffmpeg on the videos: ` +
-      `keyframes ${seconds(keyframesMs)} cpu s, everything ${seconds(fullDecodeMs)} cpu s`,
+      `keyframes ${seconds(keyframesMs)} cpu s, everything ${seconds(fullDecodeMs)} cpu s; the stills ${seconds(stillsMs)} cpu s`,
     table(header, rows),
     "",
     table(["stage, share of time", ...runs.map(({ workers }) => `${workers} workers`)], stages),

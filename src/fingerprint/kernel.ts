@@ -1,5 +1,6 @@
 import { assemble } from "../webassembly/assemble.js";
 import { averageRows, narrowRows } from "./kernel/average.js";
+import { boxDown, turn } from "./kernel/box.js";
 import { cells } from "./kernel/cells.js";
 import { determinants } from "./kernel/determinants.js";
 import { sumRow } from "./kernel/integral.js";
@@ -21,6 +22,8 @@ export interface Kernel {
   levels(at: number, end: number, counts: number): number;
   narrowRows(row: number, width: number, rows: number, firsts: number, weights: number, turns: number, out: number): number;
   averageRows(row: number, end: number, shares: number, size: number, out: number): number;
+  boxDown(from: number, columns: number, height: number, window: number, ahead: number, to: number): number;
+  turn(from: number, rows: number, rowBytes: number, toRowBytes: number, to: number): number;
   multiply(a: number, end: number, b: number, bytes: number, out: number): number;
   gradients(at: number, end: number, apart: number, constants: number, mask: number): number;
   contrast(at: number, end: number, constants: number, counts: number, out: number): number;
@@ -43,7 +46,21 @@ let made: Workspace | undefined;
 
 function make(): Workspace {
   const memory = new WebAssembly.Memory<ArrayBuffer>({ initial: FIRST_PAGES });
-  const functions = [sumRow, determinants, peaks, cells, steps, levels, narrowRows, averageRows, multiply, gradients, contrast];
+  const functions = [
+    sumRow,
+    determinants,
+    peaks,
+    cells,
+    steps,
+    levels,
+    narrowRows,
+    averageRows,
+    boxDown,
+    turn,
+    multiply,
+    gradients,
+    contrast,
+  ];
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(assemble(functions)), { env: { memory } });
   return { kernel: exports as unknown as Kernel, memory };
 }

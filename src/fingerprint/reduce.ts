@@ -1,3 +1,6 @@
+import { ABREAST } from "./kernel/box.js";
+import { places, workspace } from "./kernel.js";
+
 /**
  * PDQ's reduction of a picture to 64x64: two passes of a box filter along rows and then columns (an approximation of
  * Wojciech Jarosz's tent filter), then 64 evenly spaced samples per side. Every sum and quotient is rounded to a 32-bit
@@ -5,79 +8,7 @@
  */
 export const REDUCED_SIDE = 64;
 
-const { fround } = Math;
-
-let scratchA = new Float32Array(0);
-let scratchB = new Float32Array(0);
-let sums = new Float32Array(0);
-let zeros = new Float32Array(0);
-
-/** Scratch is kept between calls and only grows: a frame's hashes run one after the other, and never overlap. */
-function reserve(width: number, height: number): void {
-  const size = Math.max(width, REDUCED_SIDE) * height;
-  if (scratchA.length < size) {
-    scratchA = new Float32Array(size);
-    scratchB = new Float32Array(size);
-  }
-  if (sums.length < Math.max(width, REDUCED_SIDE)) {
-    sums = new Float32Array(Math.max(width, REDUCED_SIDE));
-    zeros = new Float32Array(sums.length);
-  }
-}
-
 const windowOf = (side: number): number => Math.ceil(side / (2 * REDUCED_SIDE));
-
-/** Mean over a sliding window within each row, shorter at both ends. */
-function boxAlongRows(from: Float32Array, to: Float32Array, width: number, height: number, window: number): void {
-  const ahead = (window + 2) >> 1;
-  for (let row = 0; row < height; row++) {
-    const base = row * width;
-    const end = base + width;
-    let left = base;
-    let right = base;
-    let out = base;
-    let count = 0;
-    let sum = 0;
-    for (; count < ahead - 1; count++) sum = fround(sum + from[right++]);
-    while (count < window) {
-      count++;
-      sum = fround(sum + from[right++]);
-      to[out++] = sum / count;
-    }
-    while (right < end) {
-      sum = fround(fround(sum + from[right++]) - from[left++]);
-      to[out++] = sum / count;
-    }
-    while (out < end) {
-      count--;
-      sum = fround(sum - from[left++]);
-      to[out++] = sum / count;
-    }
-  }
-}
-
-/**
- * The same within each column. All columns advance together, which reads memory in order. A row outside the window counts
- * as zeros, and adding zero rounds nothing.
- */
-function boxAlongColumns(from: Float32Array, to: Float32Array, width: number, height: number, window: number): void {
-  const ahead = (window + 2) >> 1;
-  sums.fill(0);
-  let count = 0;
-  for (let step = 0; step < height + ahead - 1; step++) {
-    const adding = step < height;
-    const dropping = step >= window;
-    const added = adding ? from.subarray(step * width, (step + 1) * width) : zeros;
-    const dropped = dropping ? from.subarray((step - window) * width, (step - window + 1) * width) : zeros;
-    count += Number(adding) - Number(dropping);
-    const out = (step - ahead + 1) * width;
-    for (let x = 0; x < width; x++) {
-      const sum = fround(fround(sums[x] + added[x]) - dropped[x]);
-      sums[x] = sum;
-      if (out >= 0) to[out + x] = sum / count;
-    }
-  }
-}
 
 /** Where the decimation reads along a side: at the middles of 64 equal parts. */
 function samplesOf(side: number): Int32Array {
@@ -121,23 +52,36 @@ export function reduceTo64(luma: Uint8Array | Float32Array, width: number, heigh
   else reduceAny(luma, width, height, into);
 }
 
-/** The last filter along columns runs only on the columns that are sampled, which changes no value. */
+/**
+ * Rows become columns for the passes along rows, since columns are done {@link ABREAST} at a time. The last pass along columns runs only on those
+ * that are sampled, which changes no value.
+ */
 function reduceAny(luma: Uint8Array | Float32Array, width: number, height: number, into: Float32Array): void {
-  const alongRows = windowOf(width);
-  const alongColumns = windowOf(height);
-  reserve(width, height);
-  scratchA.set(luma.subarray(0, width * height));
-  boxAlongRows(scratchA, scratchB, width, height, alongRows);
-  boxAlongColumns(scratchB, scratchA, width, height, alongColumns);
-  boxAlongRows(scratchA, scratchB, width, height, alongRows);
-  const columns = samplesOf(width);
-  for (let row = 0; row < height; row++) {
-    for (let i = 0; i < REDUCED_SIDE; i++) scratchA[row * REDUCED_SIDE + i] = scratchB[row * width + columns[i]];
-  }
-  boxAlongColumns(scratchA, scratchB, REDUCED_SIDE, height, alongColumns);
-  const rows = samplesOf(height);
-  for (let i = 0; i < REDUCED_SIDE; i++) {
-    const start = rows[i] * REDUCED_SIDE;
-    into.set(scratchB.subarray(start, start + REDUCED_SIDE), i * REDUCED_SIDE);
+  const abreast = (side: number) => ABREAST * Math.ceil(side / ABREAST);
+  const [columns, rows] = [abreast(width), abreast(height)];
+  const place = places();
+  const bytes = 4 * Math.max(columns, REDUCED_SIDE) * rows;
+  const [a, b] = [place(bytes), place(bytes)];
+  const end = place(0);
+  const { kernel, buffer } = workspace(end);
+  const words = new Float32Array(buffer);
+  // Beside and below the picture lies what was there before; calculating with it can take long.
+  words.fill(0, a / 4, end / 4);
+  for (let y = 0; y < height; y++) words.set(luma.subarray(y * width, (y + 1) * width), a / 4 + y * columns);
+  const turn = (down: number, across: number) => kernel.turn(a, down, 4 * across, 4 * down, b);
+  const box = (from: number, across: number, height: number, window: number, to: number) =>
+    kernel.boxDown(from, 4 * across, height, window, ((window + 2) >> 1) - 1, to);
+  turn(rows, columns);
+  box(b, rows, width, windowOf(width), a);
+  turn(columns, rows);
+  box(b, columns, height, windowOf(height), a);
+  turn(rows, columns);
+  box(b, rows, width, windowOf(width), a);
+  for (const [i, x] of samplesOf(width).entries()) words.copyWithin(b / 4 + i * rows, a / 4 + x * rows, a / 4 + (x + 1) * rows);
+  kernel.turn(b, REDUCED_SIDE, 4 * rows, 4 * REDUCED_SIDE, a);
+  box(a, REDUCED_SIDE, height, windowOf(height), b);
+  for (const [i, y] of samplesOf(height).entries()) {
+    const row = b / 4 + y * REDUCED_SIDE;
+    into.set(words.subarray(row, row + REDUCED_SIDE), i * REDUCED_SIDE);
   }
 }

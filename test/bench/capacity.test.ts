@@ -19,7 +19,7 @@ const REPORTS = {
     postgres: { bytesPerHash: { all: 300 } },
   },
   scan: {
-    throughput: { submissions: 10, runs: [{ cpu: { ffmpegMs: 6000, workersMs: 4000 }, fingerprintsPerSubmission: 10 }] },
+    throughput: { submissions: 10, runs: [{ cpu: { decodersMs: 6000, workersMs: 4000 }, fingerprintsPerSubmission: 10 }] },
   },
   load: {
     submissions: 1000,

@@ -12,10 +12,12 @@ import { integralOf } from "../../src/fingerprint/integral.js";
 import { everySecondByLevel } from "../../src/fingerprint/levels.js";
 import { PATCH_UNITS, patchesOf } from "../../src/fingerprint/patches.js";
 import { qualityOf } from "../../src/fingerprint/quality.js";
+import { reduceTo64 } from "../../src/fingerprint/reduce.js";
 import type { Frame } from "../../src/model.js";
 import { chance, draw, frameOf } from "./pictures.js";
 import * as plainBlobs from "./plain-blobs.js";
 import * as plain from "./plain-loops.js";
+import { reduceTo64 as plainReduceTo64 } from "./plain-reduce.js";
 
 const IMAGES = fileURLToPath(new URL("../../fixtures/images/", import.meta.url));
 const PHOTOGRAPHS = await Promise.all(
@@ -115,6 +117,29 @@ describe("the loops in WebAssembly give bit for bit what they gave in TypeScript
       expect(dctOf(picture)).toEqual(plain.dctOf(picture));
       expect(qualityOf(picture)).toBe(plain.qualityOf(picture));
       expect(contrastOf(picture)).toEqual(plain.contrastOf(picture));
+    }
+  });
+
+  it("PDQ's own reduction, of pictures of many sizes, whole values and others", () => {
+    const next = chance(11);
+    const reduced = (reduce: typeof reduceTo64, luma: Uint8Array | Float32Array, width: number, height: number) => {
+      const into = new Float32Array(64 * 64);
+      reduce(luma, width, height, into);
+      return into;
+    };
+    for (const [width, height] of [
+      [512, 512],
+      [511, 385],
+      [300, 257],
+      [1023, 641],
+      [129, 700],
+      [17, 63],
+      [5, 300],
+      [400, 7],
+    ]) {
+      const luma = Float32Array.from({ length: width * height }, () => 255 * next());
+      for (const values of [luma, Uint8Array.from(luma)])
+        expect(reduced(reduceTo64, values, width, height)).toEqual(reduced(plainReduceTo64, values, width, height));
     }
   });
 

@@ -6,13 +6,13 @@ export const INPUT = "/input";
 
 /** The filter is read from here: the first descriptor after standard error. */
 const FILTER_FD = "3";
+const FILTER = syscallFilter(process.arch);
 
 /**
  * Everything unshared, an empty root with the libraries and the input, all read-only. No /proc and no /dev: neither ffmpeg nor the
  * image decoder needs them. As root the program is still the machine's root to the file system, but sees none and has no capability.
  */
 export function launchBubblewrapped(tools: { bwrap: string; prlimit: string }, confined: Confined): Launch {
-  const filter = syscallFilter(process.arch);
   const { program, args, readable, inputPath, limits } = confined;
   return launchOf(
     [
@@ -23,9 +23,9 @@ export function launchBubblewrapped(tools: { bwrap: string; prlimit: string }, c
       ...[program, ...readable].flatMap((path) => ["--ro-bind", path, path]),
       ...(inputPath === undefined ? [] : ["--ro-bind", inputPath, INPUT]),
       ...["--remount-ro", "/", "--chdir", "/"],
-      ...(filter ? ["--seccomp", FILTER_FD] : []),
+      ...(FILTER ? ["--seccomp", FILTER_FD] : []),
       ...["--", program, ...args],
     ],
-    filter,
+    FILTER,
   );
 }
