@@ -21,6 +21,8 @@ export interface Agreement {
   part: boolean;
   /** Share of the known picture's patches that were found where they should be; 1 for whole pictures. */
   share: number;
+  /** How near those are ({@link SecondLook}); 1 for whole pictures. */
+  closeness: number;
   /** Where the known picture lies in the submission's, if parts say so. */
   placement?: Placement;
 }
@@ -122,6 +124,7 @@ export function wholeAgreements(hits: Hit[], moments: { atMs: number; untilMs: n
       doubt: doubtOfBits(hit.pdqDistance) * (isConfirmed(hit) ? CONFIRMED : 1),
       part: isPart(variant) || isPart(hit.referenceVariant),
       share: 1,
+      closeness: 1,
     };
   });
 }
@@ -165,6 +168,7 @@ export function partAgreements(hits: PatchHit[], moments: Map<string, KnownPatch
       doubt,
       part: true,
       share,
+      closeness: look.closeness,
       placement,
     };
     agreements.set(referenceId, [...(agreements.get(referenceId) ?? []), agreement]);

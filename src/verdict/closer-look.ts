@@ -180,6 +180,7 @@ function lookAtPicture(seen: Seen, track: Track, dihedral: Dihedral, known: Know
       doubt: Math.min(NEAR_DOUBT, doubtOfBits(bits)),
       part: f.variant !== "full" || known.variant !== "full",
       share: 1,
+      closeness: 1,
     });
   }
   const tried = near.filter((f) => offLine(f, known, track) <= NEAR_MS);
@@ -212,7 +213,7 @@ function lookAtPatches(
     if (chance > CHANCE_PATCHES) continue;
     agreements.push({
       ...{ atMs: set.atMs, untilMs: set.untilMs, referenceAtMs, referenceUntilMs, dihedral, placement },
-      ...{ doubt: chance, part: true, share: look.there / look.visible },
+      ...{ doubt: chance, part: true, share: look.there / look.visible, closeness: look.closeness },
     });
   }
   return { referenceAtMs, tried, agreed: agreements, agreements };

@@ -192,9 +192,11 @@ function matchOf(
     medianDistanceBits: bits.length > 0 ? median(bits) : null,
     ...coverages(segments, durations),
   };
-  const share = Math.max(closer?.share ?? 0, ...agreements.map((a) => a.share));
+  const shareOf = (some: Agreement[]) => Math.max(closer?.share ?? 0, ...some.map((a) => a.share));
+  const share = shareOf(agreements);
+  const nearShare = shareOf(agreements.filter((a) => a.closeness >= policy.stillCloseness));
   const doubt = doubtOf(
-    { ...match, ...coverages(seen, durations), share, sharedMs: spanMs(segments) },
+    { ...match, ...coverages(seen, durations), nearShare, sharedMs: spanMs(segments) },
     surest,
     judged,
     policy,

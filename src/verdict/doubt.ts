@@ -7,7 +7,8 @@ import type { Doubt, Policy } from "./policy.js";
 /** What is judged: how much of either video agrees, how much of the picture, and for how long. */
 interface Found extends Pick<Match, "coverageOfReference" | "coverageOfSubmission" | "reference"> {
   evidence: number;
-  share: number;
+  /** How much of the known picture was found, counting only what is near enough to be it. */
+  nearShare: number;
   sharedMs: number;
 }
 
@@ -23,7 +24,7 @@ export function doubtOf(
   const { reference } = found;
   const isStill = judged.kind === "image" || reference.kind === "image";
   if (isStill && reference.list !== undefined) return isNear(surest, policy) ? undefined : "listed";
-  if (isStill) return found.share >= policy.stillShare ? undefined : "part";
+  if (isStill) return found.nearShare >= policy.stillShare ? undefined : "part";
   const shortest = Math.min(reference.durationMs, judged.durationMs);
   const least = shortest < policy.minSpanMs ? policy.minCoverageOfShort : policy.minCoverage;
   const claimed = Math.max(found.coverageOfReference, found.coverageOfSubmission, shareOfMoments(surest, judged));

@@ -4,7 +4,7 @@ import { align, linesToTry, segmentsOf } from "../../src/verdict/align.js";
 
 const agreement = (atMs: number, referenceAtMs: number): Agreement => ({
   ...{ atMs, untilMs: atMs, referenceAtMs, referenceUntilMs: referenceAtMs, dihedral: "original" },
-  ...{ doubt: 1e-9, part: true, share: 1 },
+  ...{ doubt: 1e-9, part: true, share: 1, closeness: 1 },
 });
 
 test("moments that agree with one moment of a reference say nothing of its speed, and each may be the one that is it", () => {

@@ -97,7 +97,7 @@ test("a past submission, whose views are not kept, is compared through the refer
 const unmoved = { x: 0, y: 0, size: 1, mirrored: false };
 const partAt = (atMs: number, referenceAtMs: number, placement = unmoved) => ({
   ...{ atMs, untilMs: atMs, referenceAtMs, referenceUntilMs: referenceAtMs, dihedral: "original" as const },
-  ...{ doubt: 1e-6, part: true, share: 0.3, placement },
+  ...{ doubt: 1e-6, part: true, share: 0.3, closeness: 0.25, placement },
 });
 const lineAt = (offsetMs: number, ...agreements: ReturnType<typeof partAt>[]) => ({ speed: 1, offsetMs, agreements });
 

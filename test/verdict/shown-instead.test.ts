@@ -29,7 +29,7 @@ const found = pictureOf(0, [...shown, ...caption]);
 const placed: Agreement[] = [
   {
     ...{ atMs: 0, untilMs: 0, referenceAtMs: 0, referenceUntilMs: 0, dihedral: "original" },
-    ...{ doubt: 1e-9, part: true, share: 1, placement },
+    ...{ doubt: 1e-9, part: true, share: 1, closeness: 1, placement },
   },
 ];
 
