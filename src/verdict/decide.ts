@@ -56,7 +56,9 @@ const TURNS: Record<Dihedral, Pick<Transform, "mirrored" | "rotatedDeg">> = {
 export function decide(judged: Judged, found: Evidence, policy: Policy): Verdict {
   const candidates = candidatesOf(judged, found, policy);
   const shown = candidates.filter((c) => c.evidence >= policy.reviewConfidence);
-  const told = withoutTemplates(shown, policy).sort((a, b) => b.evidence - a.evidence || b.framesAgreeing - a.framesAgreeing);
+  const told = withoutTemplates(shown, policy)
+    .filter((c) => c.doubt !== "weak" || c.closeness >= policy.weakCloseness)
+    .sort((a, b) => b.evidence - a.evidence || b.framesAgreeing - a.framesAgreeing);
   const matches = told.map((c) => asMatch(c, policy));
   const usable = judged.fingerprints.length > 0 || judged.patchSets.some((set) => set.hashes.length > 0);
   const kind = matches.some((m) => m.verdict === "match")
@@ -117,6 +119,8 @@ interface Candidate extends Omit<Match, "verdict" | "confidence"> {
   evidence: number;
   /** How much of the known picture was found at its surest moment. */
   share: number;
+  /** How near it is at its nearest moment, 0-1. */
+  closeness: number;
   /** Why a person should look; a match has none. */
   doubt?: Doubt;
 }
@@ -132,7 +136,10 @@ function withoutTemplates(candidates: Candidate[], policy: Policy): Candidate[] 
 }
 
 /** What is told of a candidate: how often what looked like it was right when that was measured. */
-function asMatch({ evidence: _evidence, share: _share, doubt, ...match }: Candidate, { rightShare }: Policy): Match {
+function asMatch(
+  { evidence: _evidence, share: _share, closeness: _closeness, doubt, ...match }: Candidate,
+  { rightShare }: Policy,
+): Match {
   return { ...match, verdict: doubt ? "review" : "match", confidence: rightShare[doubt ?? "none"] };
 }
 
@@ -202,7 +209,8 @@ function matchOf(
     policy,
     closer,
   );
-  return { ...match, share, ...(doubt && { doubt }) };
+  const closeness = Math.max(...agreements.map((a) => a.closeness));
+  return { ...match, share, closeness, ...(doubt && { doubt }) };
 }
 
 /** The dihedral under which most moments agree, surer ones counting more. */

@@ -6,7 +6,7 @@ type Told = Omit<Match, "verdict" | "confidence"> & { doubt?: Doubt };
 /** Why a person should look, as the end of a sentence. */
 const BECAUSE: Record<Doubt, string> = {
   weak: "it may be chance",
-  part: "it is less than half of the known picture",
+  part: "less than half of the known picture was found, or it only resembles it",
   listed: "only one hash of a list agrees, and not closely",
   short: "it is a short piece of longer videos",
   template: "several cases have it in common",

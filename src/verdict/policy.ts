@@ -37,6 +37,8 @@ export interface Policy {
    * and drawn ones all (0.13 at most).
    */
   stillCloseness: number;
+  /** What may be chance must be as near as this to be shown to anybody. Of 1,200 innocent minutes beside a photographed face WEAKN would have been, nearly all of drawn faces. */
+  weakCloseness: number;
   /** Less than this share of a known picture, found in a submission for at least so many cases, is a template they share. */
   wholeShare: number;
   templateCases: number;
@@ -65,6 +67,7 @@ export const POLICY: Policy = {
   minCoverageOfShort: 0.3,
   stillShare: 0.45,
   stillCloseness: 0.18,
+  weakCloseness: 0.14,
   wholeShare: 0.9,
   templateCases: 3,
   listedBits: 20,
