@@ -111,7 +111,10 @@ export function worthACloserLook(judged: Judged, found: Evidence, policy: Policy
 function missOf(candidates: Candidate[], policy: Policy): string | undefined {
   const [nearest] = [...candidates].sort((a, b) => b.evidence - a.evidence);
   if (!nearest) return undefined;
-  return `nearest: known material "${nearest.reference.label}" of case ${nearest.caseId}, evidence ${nearest.evidence}; a person is asked from ${policy.reviewConfidence} on`;
+  const { evidence, reference, caseId } = nearest;
+  const why =
+    evidence < policy.reviewConfidence ? `a person is asked from ${policy.reviewConfidence} on` : "it only resembles it";
+  return `nearest: known material "${reference.label}" of case ${caseId}, evidence ${evidence}; ${why}`;
 }
 
 interface Candidate extends Omit<Match, "verdict" | "confidence"> {
