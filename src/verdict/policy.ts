@@ -37,7 +37,7 @@ export interface Policy {
    * and drawn ones all (0.13 at most).
    */
   stillCloseness: number;
-  /** What may be chance must be as near as this to be shown to anybody. It halves what innocent film gives to look at. */
+  /** What may be chance must be as near as this to be shown to anybody. Without it 67 of 1,200 innocent minutes were for review, with it 25. */
   weakCloseness: number;
   /** Less than this share of a known picture, found in a submission for at least so many cases, is a template they share. */
   wholeShare: number;
@@ -51,7 +51,8 @@ export interface Policy {
   /**
    * The share of what is told to be the known material that was so, by what speaks against it (`none`: a match): the confidence of a match.
    * Counted on the tuning half and the hard set, in the bench's mix of altered and innocent files: 1,786 of 1,786, and of those for review 5 of 5
-   * weak (stated lower: beside a photographed face most innocent minutes that are for review are weak ones), 2 of 16 parts and 15 of 66 short ones ((right + 1) / (all + 2)). Of lists and templates there were none: they are taken for parts.
+   * weak (stated lower: innocent film gives such as well), 2 of 16 parts and 15 of 66 short ones ((right + 1) / (all + 2)). Of lists and templates
+   * there were none: they are taken for parts.
    */
   rightShare: Record<Doubt | "none", number>;
 }
