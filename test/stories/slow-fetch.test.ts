@@ -1,3 +1,5 @@
+import { truncate, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type App, openApp } from "../../src/app.js";
 import { createIntakeClient } from "../../src/intake/client.js";
@@ -43,6 +45,18 @@ test("what takes too long once the media is there is stopped", async () => {
   const hasty = await openApp({ ...app.config, scanTimeoutMs: 1, mediaRoots: [dir] }, log);
   await expect(hasty.scanSteps.read({ path: picture }, signal)).rejects.toMatchObject({
     reason: "reading it takes longer than 0.001 s (SCAN_TIMEOUT_MS)",
+  });
+  await hasty.close();
+});
+
+test("what takes too long before the media is there is for another try, and says so", async () => {
+  const large = join(dir, "large.mp4");
+  await writeFile(large, "");
+  await truncate(large, 64_000_000);
+  const hasty = await openApp({ ...app.config, fetchTimeoutMs: 0.5, mediaRoots: [dir] }, log);
+  await expect(hasty.scanSteps.read({ path: large }, signal)).rejects.toMatchObject({
+    name: "TransientError",
+    message: "fetching it takes longer than 0.001 s (twice FETCH_TIMEOUT_MS)",
   });
   await hasty.close();
 });
