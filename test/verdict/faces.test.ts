@@ -2,6 +2,12 @@ import { expect, test } from "vitest";
 import { pairFrame } from "../../src/bench/quality/mass-innocents.js";
 import { ourDetector } from "../../src/bench/quality/our-detector.js";
 import { cropFrame } from "../../src/fingerprint/borders.js";
+import { keptPatchSets } from "../../src/fingerprint/kept.js";
+import { byMoment, knownPatches, searchPatches } from "../../src/fingerprint/patch-hits.js";
+import { PATCH_ALGORITHM, patchesOf } from "../../src/fingerprint/patches.js";
+import type { Frame, PatchSet } from "../../src/model.js";
+import { decide } from "../../src/verdict/decide.js";
+import { POLICY, type Policy } from "../../src/verdict/policy.js";
 
 /** Drawn portraits, each with its own face, hair, light and wall; all have eyes, a mouth and an outline where faces have them. */
 const KNOWN = [209, 197, 287, 389, 311, 347, 395, 47, 425, 455].map((n) => pairFrame(n, 0, []));
@@ -16,4 +22,27 @@ test("one face is not another, though its eyes and outline are where a known one
     expect(await detector.checkFrames!([part], "image")).toMatchObject({ flagged: "match", caseIds: ["known face"] });
     await detector.close?.();
   }
+});
+
+const setOf = (frame: Frame): PatchSet => ({ algorithm: PATCH_ALGORITHM, atMs: 0, untilMs: 0, ...patchesOf(frame, 96) });
+
+/** The verdict on a still, by parts alone. */
+async function verdictOn(still: Frame, knownStill: Frame, policy: Policy) {
+  const patchSets = [setOf(still)];
+  const known = knownPatches("r1", keptPatchSets([setOf(knownStill)], "image"));
+  const patchHits = await searchPatches(patchSets, async () => known);
+  const reference = { id: "r1", caseId: "C-1", label: "face.jpg", kind: "image" as const, durationMs: 0, fingerprintCount: 1 };
+  const judged = { kind: "image" as const, durationMs: 0, fingerprints: [], patchSets, framesRead: 1, framesUnusable: 0 };
+  return decide(judged, { hits: [], patchHits, moments: byMoment(known), references: new Map([["r1", reference]]) }, policy);
+}
+
+test("what may be chance is shown to a person only when it is near; otherwise it is told to who asks that it only resembles", async () => {
+  const weak = { ...POLICY, matchConfidence: 1.1 };
+  const anyhow = await verdictOn(OTHERS[0], KNOWN[0], { ...weak, weakCloseness: 0 });
+  expect(anyhow).toMatchObject({ kind: "review", matches: [{ caseId: "C-1" }] });
+  expect(anyhow.reasons[0]).toMatch(/because it may be chance$/);
+  const far = await verdictOn(OTHERS[0], KNOWN[0], weak);
+  expect(far).toMatchObject({ kind: "clear", matches: [] });
+  expect(far.nearestMiss).toMatch(/^nearest: known material "face.jpg" of case C-1, evidence .*; it only resembles it$/);
+  expect(await verdictOn(KNOWN[0], KNOWN[0], weak)).toMatchObject({ kind: "review", matches: [{ caseId: "C-1" }] });
 });
