@@ -103,7 +103,9 @@ export interface PatchSet {
   algorithm: string;
   atMs: number;
   untilMs: number;
-  /** The picture's. */
+  /** By how much the picture was turned clockwise before they were taken, and its size as it is; left out when it was not. Nobody keeps such a set. */
+  turned?: { degrees: number; width: number; height: number };
+  /** The picture's; if it was turned, those of the upright rectangle around it. */
   width: number;
   height: number;
   /** x, y (middle) and side of each patch. */
@@ -198,7 +200,10 @@ export interface Segment {
 
 export interface Transform {
   mirrored: boolean;
+  /** Counterclockwise. */
   rotatedDeg: 0 | 90 | 180 | 270;
+  /** Of a still: by how much more it is turned counterclockwise, about; left out when it is not. */
+  tiltedDeg?: number;
   /** 1 is the original's; 2 is twice as fast; negative is reversed. */
   speed: number;
   cropped: boolean;

@@ -146,10 +146,10 @@ function isEnough(read: Pick<Read, "lastAtMs" | "longestGapMs" | "framesRead">, 
 
 type Read = Awaited<ReturnType<typeof readFrames>>;
 
-/** @param inBoxes also what pictures show inside of rectangles; known material is kept as it is, since a scan looks inside already. */
-async function readFrames(frames: AsyncIterable<StillFrame>, kind: MediaKind, thinning: Thinning, inBoxes: boolean) {
+/** @param scanning also what pictures show inside of rectangles, and stills turned; known material is kept as it is, since a scan does so already. */
+async function readFrames(frames: AsyncIterable<StillFrame>, kind: MediaKind, thinning: Thinning, scanning: boolean) {
   const thinner = createThinner<Pending>(thinning);
-  const patches = createPatchReader(kind, thinning.withinBits);
+  const patches = createPatchReader(kind, thinning.withinBits, scanning);
   const fingerprints: Query[] = [];
   const keep = ({ viewsOf, ...fingerprint }: Pending) => fingerprints.push({ ...fingerprint, views: viewsOf() });
   const boxes = createBoxReader(kind, (picture, variant) => {
@@ -163,7 +163,7 @@ async function readFrames(frames: AsyncIterable<StillFrame>, kind: MediaKind, th
     const { whole, inside, picture } = readingsOf(frame, kind);
     const usable = [whole, ...(inside ? [inside] : [])].filter((reading) => reading.usable);
     for (const { fingerprint, views } of usable) thinner.push({ ...fingerprint, viewsOf: views }).forEach(keep);
-    if (inBoxes) boxes.push(frame);
+    if (scanning) boxes.push(frame);
     const innermost = inside ?? whole;
     if (innermost.usable || innermost.hasContrast) patches.push(picture, innermost.fingerprint.pdq);
     // What is too flat or dark for our hash is so for Meta's.

@@ -183,6 +183,7 @@ function writeMatch(
   const changes = [
     transform.mirrored ? t.mirrored : "",
     transform.rotatedDeg !== 0 ? t.rotated(transform.rotatedDeg) : "",
+    transform.tiltedDeg ? t.tilted(Math.abs(transform.tiltedDeg)) : "",
     transform.speed < 0 ? t.reversed : "",
     Math.abs(Math.abs(transform.speed) - 1) > 0.03 ? t.speed(Math.abs(transform.speed)) : "",
     transform.cropped ? t.cropped : "",

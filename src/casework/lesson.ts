@@ -4,7 +4,6 @@ import { patchHits, patchTable } from "../fingerprint/patch-hits.js";
 import { PATCH_BYTES, placeTolerance } from "../fingerprint/patches.js";
 import { thin } from "../fingerprint/thin.js";
 import type {
-  Dihedral,
   Fingerprint,
   KnownMaterial,
   KnownPatch,
@@ -15,6 +14,7 @@ import type {
   Segment,
   Transform,
 } from "../model.js";
+import { dihedralOf } from "../verdict/turns.js";
 
 /** One match of a confirmed re-upload, with what is known of its reference. */
 export interface LessonMatch {
@@ -77,20 +77,8 @@ const readingOf = (past: PastSubmission, fingerprints: Query[], patchSets: Patch
   timingsMs: { fetch: 0, decode: 0, hash: 0 },
 });
 
-/** The view of the submission that looks like the reference, given how the submission was turned (the inverse of decide.ts's table). */
-const DIHEDRAL_OF: Record<string, Dihedral> = {
-  "false 0": "original",
-  "false 270": "rotate90",
-  "false 180": "rotate180",
-  "false 90": "rotate270",
-  "true 180": "flipx",
-  "true 0": "flipy",
-  "true 90": "flipplus1",
-  "true 270": "flipminus1",
-};
-
 function isVariant(fingerprint: Query, { segments, transform, known }: LessonMatch): boolean {
-  const dihedral = DIHEDRAL_OF[`${transform.mirrored} ${transform.rotatedDeg}`];
+  const dihedral = dihedralOf(transform.mirrored, transform.rotatedDeg);
   const seen = fingerprint.views.filter((view) => view.dihedral === dihedral);
   return spansAround(fingerprint, segments).some((segment) =>
     known.fingerprints.some(
@@ -131,7 +119,7 @@ function knownParts(set: PatchSet, learned: Query[], matches: LessonMatch[]): Pa
 }
 
 function patchesInPlace(set: PatchSet, { segments, transform, known }: LessonMatch): number[] {
-  if (transform.rotatedDeg !== 0) return [];
+  if (transform.rotatedDeg !== 0 || transform.tiltedDeg) return [];
   const spans = spansAround(set, segments);
   const candidates = known.patches.filter((k) => spans.some((span) => isSameMoment(set, k, span, transform.speed)));
   return patchHits(patchTable([set]), candidates)

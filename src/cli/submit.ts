@@ -88,6 +88,8 @@ function hashesOnly(reading: Reading): ScanJob["media"] {
       pdq: hashToHex(pdq),
       ...(blockhash.length > 0 && { blockhash: hashToHex(blockhash) }),
     })),
-    patchSets: reading.patchSets.map((set) => ({ ...set, places: [...set.places], hashes: hashToHex(set.hashes) })),
+    patchSets: reading.patchSets
+      .filter((set) => !set.turned)
+      .map((set) => ({ ...set, places: [...set.places], hashes: hashToHex(set.hashes) })),
   };
 }

@@ -2,6 +2,7 @@ import type { Frame, Hash, PatchSet } from "../model.js";
 import { type Blob, blobsOf } from "./blobs.js";
 import { CELLS, cellMeans } from "./cell-means.js";
 import { type Integral, integralOf } from "./integral.js";
+import { turnedCells, turnOf } from "./turn.js";
 
 /** The pipeline from a frame to its patches, like `ALGORITHM` for whole frames. */
 export const PATCH_ALGORITHM = "luma256-blob-brief128/1";
@@ -28,26 +29,37 @@ const SIDE_PER_SIGMA = 10;
  * size: median 11 of 12 agree after a crop of 10 %, 8 after 20 % off-centre, 5 after 30 %, 7 inside another picture at 70 %
  * and 5 at 50 %, 11 after a rotation by 3°; of two different pictures never more than 2.
  */
-export function patchesOf(frame: Frame, count: number): Pick<PatchSet, "width" | "height" | "places" | "hashes"> {
+export const patchesOf = (frame: Frame, count: number): Patches => turnedPatchesOf(frame, count, [0])[0];
+
+type Patches = Pick<PatchSet, "turned" | "width" | "height" | "places" | "hashes">;
+
+/** {@link patchesOf} as they would be were the picture turned clockwise by each of so many degrees: the same blobs, hashed in other directions. */
+export function turnedPatchesOf(frame: Frame, count: number, turns: number[]): Patches[] {
   const integral = integralOf(frame);
-  const longer = Math.max(frame.width, frame.height);
   const chosen: Blob[] = [];
   for (const blob of spread(blobsOf(integral), frame)) {
     if (chosen.length === count) break;
     if (!isNearAny(chosen, blob)) chosen.push(blob);
   }
-  const places = new Uint16Array(3 * chosen.length);
-  const hashes = new Uint8Array(PATCH_BYTES * chosen.length);
-  chosen.forEach(({ x, y, sigma }, i) => {
+  return turns.map((degrees) => hashed(frame, integral, chosen, degrees));
+}
+
+function hashed(frame: Frame, integral: Integral, blobs: Blob[], degrees: number): Patches {
+  const longer = Math.max(frame.width, frame.height);
+  const inUnits = (length: number) => Math.round((length / longer) * PATCH_UNITS);
+  const turn = turnOf(frame, degrees);
+  const places = new Uint16Array(3 * blobs.length);
+  const hashes = new Uint8Array(PATCH_BYTES * blobs.length);
+  blobs.forEach(({ x, y, sigma }, i) => {
     const side = SIDE_PER_SIGMA * sigma;
-    places.set(
-      [x, y, side].map((length) => Math.round((length / longer) * PATCH_UNITS)),
-      3 * i,
-    );
-    hashes.set(hashPatch(integral, x, y, side), PATCH_BYTES * i);
+    const at = turn.to(x, y);
+    places.set([at.x, at.y, side].map(inUnits), 3 * i);
+    if (degrees === 0) cellMeans(integral, x, y, side, cells);
+    else turnedCells(frame, x, y, side, degrees, cells);
+    hashes.set(hashOf(cells), PATCH_BYTES * i);
   });
-  const [width, height] = [frame.width, frame.height].map((length) => Math.round((length / longer) * PATCH_UNITS));
-  return { width, height, places, hashes };
+  const turned = { degrees, width: inUnits(frame.width), height: inUnits(frame.height) };
+  return { ...(degrees !== 0 && { turned }), width: inUnits(turn.width), height: inUnits(turn.height), places, hashes };
 }
 
 /** Cells a side in which blobs compete with each other. */
@@ -130,8 +142,7 @@ function pairs(): Int32Array {
 
 const cells = new Float64Array(CELLS * CELLS);
 
-function hashPatch(integral: Integral, x: number, y: number, side: number): Hash {
-  cellMeans(integral, x, y, side, cells);
+function hashOf(cells: Float64Array): Hash {
   const hash = new Uint8Array(BITS / 8);
   for (let bit = 0; bit < BITS; bit++) {
     if (cells[PAIRS[2 * bit]] > cells[PAIRS[2 * bit + 1]]) hash[bit >> 3] |= 0x80 >> (bit & 7);

@@ -6,6 +6,7 @@ import type { Track } from "./align.js";
 import { bitsBetween, shareOfBlocks } from "./compare-pictures.js";
 import { lookAgain, type Placement } from "./second-look.js";
 import { momentsShowing, overlayOf } from "./shown-instead.js";
+import { degreesOf, TURNS } from "./turns.js";
 
 /** What a closer look at all that is known of a reference found. */
 export interface CloserLook {
@@ -66,10 +67,30 @@ export function lookCloser(
   known: KnownMaterial,
   referenceMs: number,
 ): CloserLook {
-  const looks = lines.map((line) => lookAlong(seen, line, dihedral, known, referenceMs));
+  const turnedDeg = turnOf(lines, dihedral);
+  const asTurned = { ...seen, patchSets: seen.patchSets.filter((set) => degreesOf(set) === turnedDeg) };
+  const looks = lines.map((line) =>
+    lookAlong(
+      asTurned,
+      { ...line, agreements: line.agreements.filter((a) => isTurned(a, turnedDeg)) },
+      dihedral,
+      known,
+      referenceMs,
+    ),
+  );
   const best = looks.reduce((a, b) => (agreedIn(b) > agreedIn(a) ? b : a));
   return looks.find((look) => look.together && look.agreed >= LEAST_TOGETHER * best.agreed) ?? best;
 }
+
+/** How the submission was turned where its parts are surest to be those of the reference; if none are, as the view of the whole says. */
+function turnOf(lines: Track[], dihedral: Dihedral): number {
+  const placed = lines.flatMap((line) => line.agreements.filter((a) => a.placement !== undefined));
+  return placed.length === 0 ? TURNS[dihedral].rotatedDeg : (placed.reduce((a, b) => (b.doubt < a.doubt ? b : a)).turnedDeg ?? 0);
+}
+
+/** Wholes agree however it was turned. */
+const isTurned = ({ placement, turnedDeg = 0 }: Agreement, degrees: number): boolean =>
+  placement === undefined || turnedDeg === degrees;
 
 /** A line along which both videos begin and end together is taken for the right one if so much of what agrees along the best one does. */
 const LEAST_TOGETHER = 0.6;
@@ -93,7 +114,7 @@ function lookAlong(seen: Seen, track: Track, dihedral: Dihedral, known: KnownMat
   const looks = [
     ...(whole ? known.fingerprints.map((f) => lookAtPicture(seen, track, dihedral, f)) : []),
     ...[...moments.values()].map((patches) => lookAtPatches(seen, track, placed, whole, dihedral, patches)),
-  ].filter((look) => look !== undefined);
+  ];
   // What was found already is not found again: its patches agree because the placement was made from them.
   const before = new Set(track.agreements.map((a) => a.referenceAtMs));
   const tests = looks.reduce((sum, l) => sum + l.tried.length, 0);
@@ -135,7 +156,7 @@ function shownInstead(
 ): Span[] {
   const found = track.agreements.map((a) => a.referenceAtMs);
   const [first, last] = [Math.max(0, Math.min(...found) - AROUND_MS), Math.min(referenceMs, Math.max(...found) + AROUND_MS)];
-  const unmoved = { x: 0, y: 0, size: 1, mirrored: MIRRORED[dihedral] ?? false };
+  const unmoved = { x: 0, y: 0, size: 1, mirrored: TURNS[dihedral].mirrored };
   const kept = [...known.fingerprints, ...known.patches];
   const isInstead = (span: Span): boolean => {
     const atMs = (track.speed * (span.atMs + span.untilMs)) / 2 + track.offsetMs;
@@ -187,8 +208,6 @@ function lookAtPicture(seen: Seen, track: Track, dihedral: Dihedral, known: Know
   return { referenceAtMs: known.atMs, tried, agreed, agreements };
 }
 
-const MIRRORED: Partial<Record<Dihedral, boolean>> = { original: false, flipy: true };
-
 function lookAtPatches(
   seen: Seen,
   track: Track,
@@ -196,9 +215,8 @@ function lookAtPatches(
   whole: boolean,
   dihedral: Dihedral,
   patches: KnownPatch[],
-): Look | undefined {
-  const mirrored = MIRRORED[dihedral];
-  if (mirrored === undefined) return undefined;
+): Look {
+  const { mirrored } = TURNS[dihedral];
   const [{ atMs: referenceAtMs, untilMs: referenceUntilMs }] = patches;
   const near = seen.patchSets.filter((set) => offLine(set, patches[0], track) <= AGREES_WITHIN_MS);
   const agreements: Agreement[] = [];
@@ -209,11 +227,11 @@ function lookAtPatches(
     const look = lookAgain(placement, patches, set);
     if (look.visible < LEAST_VISIBLE) continue;
     if (offLine(set, patches[0], track) <= NEAR_MS) tried.push(set);
-    const chance = chanceOfThere(look.kinds, look.visible);
+    const chance = chanceOfThere(look.kinds, look.looked);
     if (chance > CHANCE_PATCHES) continue;
     agreements.push({
       ...{ atMs: set.atMs, untilMs: set.untilMs, referenceAtMs, referenceUntilMs, dihedral, placement },
-      ...{ doubt: chance, part: true, share: look.there / look.visible, closeness: look.closeness },
+      ...{ doubt: chance, part: true, share: look.share, closeness: look.closeness, turnedDeg: degreesOf(set) },
     });
   }
   return { referenceAtMs, tried, agreed: agreements, agreements };

@@ -21,6 +21,7 @@ import { coverages, spanMs } from "./coverage.js";
 import { doubtOf } from "./doubt.js";
 import { reasonsFor } from "./explain.js";
 import type { Doubt, Policy } from "./policy.js";
+import { TURNS, tiltOf } from "./turns.js";
 
 /** What a verdict needs to know of the submission. */
 export interface Judged {
@@ -36,18 +37,6 @@ export interface Judged {
 
 /** Half the time between sampled frames: by so much a span is known to be longer than its frames. */
 const HALF_STEP_MS = 250;
-
-/** How the submission was turned, seen from the view of it that looks like the reference. */
-const TURNS: Record<Dihedral, Pick<Transform, "mirrored" | "rotatedDeg">> = {
-  original: { mirrored: false, rotatedDeg: 0 },
-  rotate90: { mirrored: false, rotatedDeg: 270 },
-  rotate180: { mirrored: false, rotatedDeg: 180 },
-  rotate270: { mirrored: false, rotatedDeg: 90 },
-  flipx: { mirrored: true, rotatedDeg: 180 },
-  flipy: { mirrored: true, rotatedDeg: 0 },
-  flipplus1: { mirrored: true, rotatedDeg: 90 },
-  flipminus1: { mirrored: true, rotatedDeg: 270 },
-};
 
 /**
  * The verdict on a submission: `match` or `review` when known material was found in it, `unscannable` when not one
@@ -240,7 +229,13 @@ function evidenceOf(surest: Agreement[]): number {
 
 function transformOf(dihedral: Dihedral, track: Track, agreements: Agreement[]): Transform {
   const parts = agreements.filter((a) => a.part).length;
-  return { ...TURNS[dihedral], speed: Math.round(track.speed * 100) / 100, cropped: 2 * parts > agreements.length };
+  const tiltedDeg = tiltOf(agreements.reduce((a, b) => (b.doubt < a.doubt ? b : a)).turnedDeg ?? 0);
+  return {
+    ...TURNS[dihedral],
+    ...(tiltedDeg !== 0 && { tiltedDeg }),
+    speed: Math.round(track.speed * 100) / 100,
+    cropped: 2 * parts > agreements.length,
+  };
 }
 
 function median(values: number[]): number {

@@ -25,6 +25,7 @@ export function doubtOf(
   const isStill = judged.kind === "image" || reference.kind === "image";
   if (isStill && reference.list !== undefined) return isNear(surest, policy) ? undefined : "listed";
   if (isStill) return found.nearShare >= policy.stillShare ? undefined : "part";
+  if (isFar(found, surest, policy)) return "weak";
   const shortest = Math.min(reference.durationMs, judged.durationMs);
   const least = shortest < policy.minSpanMs ? policy.minCoverageOfShort : policy.minCoverage;
   const claimed = Math.max(found.coverageOfReference, found.coverageOfSubmission, shareOfMoments(surest, judged));
@@ -32,6 +33,10 @@ export function doubtOf(
   const long = surest.length >= policy.minFrames && found.sharedMs >= policy.minSpanMs;
   return most || long ? undefined : "short";
 }
+
+/** Parts of another video of the same kind of thing lie where the known ones do, but are not near. */
+const isFar = ({ nearShare }: Found, surest: Agreement[], { farDoubt }: Policy): boolean =>
+  nearShare === 0 && surest.every(({ bits, doubt }) => bits === undefined && doubt > farDoubt);
 
 /** One hash of others, without parts or a second hash that could confirm it, must be nearer than one of ours. */
 const isNear = (surest: Agreement[], { listedBits }: Policy): boolean =>

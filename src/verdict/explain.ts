@@ -42,6 +42,7 @@ function changes({ transform }: Told): string {
   const found = [
     transform.mirrored ? "mirrored" : "",
     transform.rotatedDeg !== 0 ? `rotated by ${transform.rotatedDeg}°` : "",
+    transform.tiltedDeg ? `tilted by about ${Math.abs(transform.tiltedDeg)}°` : "",
     transform.speed < 0 ? "reversed" : "",
     Math.abs(Math.abs(transform.speed) - 1) > 0.03 ? `at ${Math.abs(transform.speed)} times the speed` : "",
     transform.cropped ? "framed differently" : "",

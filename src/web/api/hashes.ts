@@ -10,7 +10,8 @@ const MOST_PATCH_SETS = 2_000;
 /** A reading as the hash-only media of a job. Its turned views stay behind: the worker estimates them (see approximate-views.ts). */
 export function hashesOf(reading: Reading): ScanJob["media"] {
   const { sha256, kind, durationMs } = reading;
-  const patchSets = reading.patchSets.length > MOST_PATCH_SETS ? keptPatchSets(reading.patchSets, kind) : reading.patchSets;
+  const upright = reading.patchSets.filter((set) => !set.turned);
+  const patchSets = upright.length > MOST_PATCH_SETS ? keptPatchSets(upright, kind) : upright;
   return {
     sha256,
     kind,

@@ -41,6 +41,7 @@ export function changesOf(transform: Transform, { t, f }: Pick<Reader, "t" | "f"
   const found = [
     transform.mirrored ? words.mirrored : "",
     transform.rotatedDeg === 0 ? "" : words.rotated(String(transform.rotatedDeg)),
+    transform.tiltedDeg ? words.tilted(String(Math.abs(transform.tiltedDeg))) : "",
     transform.speed < 0 ? words.reversed : "",
     Math.abs(times - 1) > SAME_SPEED ? words.speed(f.number(times)) : "",
     transform.cropped ? words.cropped : "",

@@ -63,7 +63,10 @@ const segment = z.object({
 
 const transform = z.object({
   mirrored: z.boolean(),
-  rotatedDeg: z.union([z.literal(0), z.literal(90), z.literal(180), z.literal(270)]),
+  rotatedDeg: z
+    .union([z.literal(0), z.literal(90), z.literal(180), z.literal(270)])
+    .meta({ description: "How far the submission is turned, counterclockwise." }),
+  tiltedDeg: z.number().optional().meta({ description: "How much further a still is turned, about; left out when it is not." }),
   speed: z.number().meta({ description: "1 is the original's; 2 is twice as fast; negative is reversed." }),
   cropped: z.boolean(),
 });
