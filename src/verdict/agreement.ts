@@ -29,6 +29,10 @@ export interface Agreement {
   turnedDeg?: number;
 }
 
+/** The one that leaves least doubt; of several that leave next to none, the nearest. */
+export const surestOf = (agreements: Agreement[]): Agreement =>
+  agreements.reduce((a, b) => (b.doubt < a.doubt || (b.doubt === a.doubt && b.closeness > a.closeness) ? b : a));
+
 /** Patches agree on where the known picture lies when their estimates of its middle differ by less, in longer sides. */
 const SAME_PLACE = 0.1 * PATCH_UNITS;
 

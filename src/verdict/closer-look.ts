@@ -1,7 +1,7 @@
 import { groupBy } from "../fingerprint/group.js";
 import { PATCH_UNITS } from "../fingerprint/patches.js";
 import type { Dihedral, Fingerprint, KnownMaterial, KnownPatch, PatchSet, View } from "../model.js";
-import { type Agreement, chanceOfThere, doubtOfBits } from "./agreement.js";
+import { type Agreement, chanceOfThere, doubtOfBits, surestOf } from "./agreement.js";
 import type { Track } from "./align.js";
 import { bitsBetween, shareOfBlocks } from "./compare-pictures.js";
 import { lookAgain, type Placement } from "./second-look.js";
@@ -85,7 +85,7 @@ export function lookCloser(
 /** How the submission was turned where its parts are surest to be those of the reference; if none are, as the view of the whole says. */
 function turnOf(lines: Track[], dihedral: Dihedral): number {
   const placed = lines.flatMap((line) => line.agreements.filter((a) => a.placement !== undefined));
-  return placed.length === 0 ? TURNS[dihedral].rotatedDeg : (placed.reduce((a, b) => (b.doubt < a.doubt ? b : a)).turnedDeg ?? 0);
+  return placed.length === 0 ? TURNS[dihedral].rotatedDeg : (surestOf(placed).turnedDeg ?? 0);
 }
 
 /** Wholes agree however it was turned. */

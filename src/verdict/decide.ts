@@ -14,7 +14,7 @@ import type {
   Verdict,
   View,
 } from "../model.js";
-import { type Agreement, partAgreements, wholeAgreements } from "./agreement.js";
+import { type Agreement, partAgreements, surestOf, wholeAgreements } from "./agreement.js";
 import { align, linesToTry, momentsOf, segmentsOf, type Track } from "./align.js";
 import { AROUND_MS, lookCloser } from "./closer-look.js";
 import { coverages, spanMs } from "./coverage.js";
@@ -229,7 +229,7 @@ function evidenceOf(surest: Agreement[]): number {
 
 function transformOf(dihedral: Dihedral, track: Track, agreements: Agreement[]): Transform {
   const parts = agreements.filter((a) => a.part).length;
-  const tiltedDeg = tiltOf(agreements.reduce((a, b) => (b.doubt < a.doubt ? b : a)).turnedDeg ?? 0);
+  const tiltedDeg = tiltOf(surestOf(agreements).turnedDeg ?? 0);
   return {
     ...TURNS[dihedral],
     ...(tiltedDeg !== 0 && { tiltedDeg }),
