@@ -4,11 +4,9 @@ import { sep } from "node:path";
 import { Command } from "commander";
 import type { App } from "../app.js";
 import { InvalidSubmissionError } from "../errors.js";
-import { hashToHex } from "../fingerprint/hash.js";
-import { withListed } from "../fingerprint/meta-pdq.js";
 import { createIntakeClient } from "../intake/client.js";
+import { hashesOf } from "../intake/hash-only.js";
 import type { ScanJob } from "../intake/job.js";
-import type { Reading } from "../model.js";
 import { withApp } from "./open.js";
 import type { SetExitCode } from "./output.js";
 import { complain, oneLine, reasonOf, say, withProgress } from "./output.js";
@@ -69,27 +67,12 @@ async function submitAll(app: App, media: NamedMedia[], options: Options, signal
 async function mediaOf(app: App, { name, media }: NamedMedia, signal: AbortSignal): Promise<ScanJob["media"]> {
   if ("url" in media || (await isInside(media.path, app.config.mediaRoots))) return media;
   process.stderr.write(`${oneLine(name)} is outside MEDIA_ROOTS: fingerprinted here, only its hashes are sent\n`);
-  return hashesOnly(await app.readLocal(media, signal));
+  const reading = await app.readLocal(media, signal);
+  return { ...hashesOf(reading), durationMs: Math.round(reading.durationMs) };
 }
 
 async function isInside(path: string, roots: string[]): Promise<boolean> {
   const real = await realpath(path);
   const realRoots = await Promise.all(roots.map((root) => realpath(root).catch(() => root)));
   return realRoots.some((root) => real.startsWith(root.endsWith(sep) ? root : root + sep));
-}
-
-function hashesOnly(reading: Reading): ScanJob["media"] {
-  return {
-    sha256: reading.sha256,
-    kind: reading.kind,
-    durationMs: Math.round(reading.durationMs),
-    fingerprints: withListed(reading).map(({ views: _, pdq, blockhash, ...rest }) => ({
-      ...rest,
-      pdq: hashToHex(pdq),
-      ...(blockhash.length > 0 && { blockhash: hashToHex(blockhash) }),
-    })),
-    patchSets: reading.patchSets
-      .filter((set) => !set.turned)
-      .map((set) => ({ ...set, places: [...set.places], hashes: hashToHex(set.hashes) })),
-  };
 }

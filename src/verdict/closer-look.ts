@@ -67,7 +67,7 @@ export function lookCloser(
   known: KnownMaterial,
   referenceMs: number,
 ): CloserLook {
-  const turnedDeg = turnOf(lines, dihedral);
+  const turnedDeg = surestTurn(lines, dihedral);
   const asTurned = { ...seen, patchSets: seen.patchSets.filter((set) => degreesOf(set) === turnedDeg) };
   const looks = lines.map((line) =>
     lookAlong(
@@ -83,7 +83,7 @@ export function lookCloser(
 }
 
 /** How the submission was turned where its parts are surest to be those of the reference; if none are, as the view of the whole says. */
-function turnOf(lines: Track[], dihedral: Dihedral): number {
+function surestTurn(lines: Track[], dihedral: Dihedral): number {
   const placed = lines.flatMap((line) => line.agreements.filter((a) => a.placement !== undefined));
   return placed.length === 0 ? TURNS[dihedral].rotatedDeg : (surestOf(placed).turnedDeg ?? 0);
 }

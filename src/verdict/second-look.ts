@@ -2,6 +2,7 @@ import { distance } from "../fingerprint/hash.js";
 import { mirrorPatchHash, PATCH_BYTES, PATCH_UNITS, placeTolerance } from "../fingerprint/patches.js";
 import { cosAndSin } from "../fingerprint/turn.js";
 import type { Hash, KnownPatch, PatchSet } from "../model.js";
+import { degreesOf } from "./turns.js";
 
 /** Where a known picture lies in a submission's: `seen = offset + size * known`, lengths in 1/4096 of the longer sides. */
 export interface Placement {
@@ -58,11 +59,12 @@ export function lookAgain(placement: Placement, known: KnownPatch[], set: PatchS
   const parts = new Map<number, boolean>();
   const seen: Hash[] = [];
   const [all, sure] = [newCount(), newCount()];
+  const isInside = insideOf(set, placement.mirrored);
   for (const patch of known) {
     const x = placement.x + placement.size * patch.x;
     const y = placement.y + placement.size * patch.y;
     const side = placement.size * patch.side;
-    if (!isOfSize(side, FOUND_SIDES) || !isInside(x, y, side, placement.mirrored, set)) continue;
+    if (!isOfSize(side, FOUND_SIDES) || !isInside(x, y, side)) continue;
     const found = whatIsThere(patch, x, y, side, placement.mirrored, set);
     const mustBeSeen = isOfSize(side, SURE_SIDES);
     for (const count of mustBeSeen ? [all, sure] : [all]) {
@@ -109,15 +111,18 @@ const isOfSize = (side: number, { least, most }: { least: number; most: number }
 /** Blobs nearer to the edge than this share of their patch's side are not looked for (4.5 of 10 sigmas, see `blobs.ts`). */
 const MARGIN = 0.46;
 
-/** Whether a place lies inside the submission's picture; where that was turned, inside the picture as it is. */
-function isInside(x: number, y: number, side: number, mirrored: boolean, { width, height, turned }: PatchSet): boolean {
-  const [across, down] = [mirrored ? width / 2 - x : x - width / 2, y - height / 2];
-  const [cos, sin] = cosAndSin(turned?.degrees ?? 0);
-  const picture = turned ?? { width, height };
-  return (
-    Math.abs(cos * across + sin * down) < picture.width / 2 - MARGIN * side &&
-    Math.abs(cos * down - sin * across) < picture.height / 2 - MARGIN * side
-  );
+/** Tells whether a place lies inside the submission's picture; where that was turned, inside the picture as it is. */
+function insideOf(set: PatchSet, mirrored: boolean): (x: number, y: number, side: number) => boolean {
+  const { width, height } = set;
+  const picture = set.turned ?? { width, height };
+  const [cos, sin] = cosAndSin(degreesOf(set));
+  return (x, y, side) => {
+    const [across, down] = [mirrored ? width / 2 - x : x - width / 2, y - height / 2];
+    return (
+      Math.abs(cos * across + sin * down) < picture.width / 2 - MARGIN * side &&
+      Math.abs(cos * down - sin * across) < picture.height / 2 - MARGIN * side
+    );
+  };
 }
 
 const partOf = ({ x, y }: KnownPatch): number =>

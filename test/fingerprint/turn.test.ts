@@ -1,28 +1,28 @@
 import sharp from "sharp";
 import { describe, expect, it, test } from "vitest";
+import { cropFrame } from "../../src/fingerprint/borders.js";
 import { distance } from "../../src/fingerprint/hash.js";
 import { keptPatchSets } from "../../src/fingerprint/kept.js";
-import { byMoment, knownPatches, searchPatches } from "../../src/fingerprint/patch-hits.js";
 import { createPatchReader } from "../../src/fingerprint/patch-reader.js";
 import { mirrorPatchHash, PATCH_BYTES, patchesOf, turnedPatchesOf } from "../../src/fingerprint/patches.js";
 import { turnOf } from "../../src/fingerprint/turn.js";
-import type { Dihedral, Frame, MediaKind, PatchSet } from "../../src/model.js";
-import { decide } from "../../src/verdict/decide.js";
-import { POLICY } from "../../src/verdict/policy.js";
+import type { Dihedral, Frame, MediaKind, PatchSet, Transform } from "../../src/model.js";
 import { dihedralOf, TURNS, tiltOf } from "../../src/verdict/turns.js";
+import { verdictByParts } from "../verdict/by-parts.js";
 import { frameOf, GOLDEN_FOLDER, seenThrough } from "./pictures.js";
 
 const bridge = await frameOf(`${GOLDEN_FOLDER}images/aaa-orig.jpg`);
 const bear = await frameOf(new URL("../../fixtures/images/wild-bear.jpg", import.meta.url).pathname);
 
 /** A frame turned clockwise by sharp, on grey, and what of its middle is left at this share of each side. */
-async function turnedAndCropped({ luma, width, height }: Frame, degrees: number, share: number): Promise<Frame> {
-  const whole = sharp(luma, { raw: { width, height, channels: 1 } }).rotate(degrees, { background: "#777" });
+async function turnedAndCropped(original: Frame, degrees: number, share: number): Promise<Frame> {
+  const raw = { width: original.width, height: original.height, channels: 1 as const };
+  const whole = sharp(original.luma, { raw }).rotate(degrees, { background: "#777" });
   const turned = await whole.toColourspace("b-w").raw().toBuffer({ resolveWithObject: true });
-  const [w, h] = [Math.round(turned.info.width * share), Math.round(turned.info.height * share)];
-  const [left, top] = [(turned.info.width - w) >> 1, (turned.info.height - h) >> 1];
-  const cut = new Uint8Array(w * h).map((_, i) => turned.data[(top + Math.floor(i / w)) * turned.info.width + left + (i % w)]);
-  return { atMs: 0, width: w, height: h, luma: cut };
+  const [width, height] = [Math.round(turned.info.width * share), Math.round(turned.info.height * share)];
+  const [x, y] = [(turned.info.width - width) >> 1, (turned.info.height - height) >> 1];
+  const frame = { atMs: 0, width: turned.info.width, height: turned.info.height, luma: turned.data };
+  return cropFrame(frame, { x, y, width, height });
 }
 
 const setsOf = (frame: Frame, kind: MediaKind, turning: boolean): PatchSet[] => {
@@ -31,23 +31,12 @@ const setsOf = (frame: Frame, kind: MediaKind, turning: boolean): PatchSet[] => 
   return reader.sets;
 };
 
-/** The verdict on a still by its parts alone, looked up as a scan does or as it is. */
-async function verdictOn(still: Frame, knownStill: Frame, turning: boolean) {
-  const patchSets = setsOf(still, "image", turning);
-  const known = knownPatches("r1", keptPatchSets(setsOf(knownStill, "image", false), "image"));
-  const patchHits = await searchPatches(patchSets, async () => known);
-  const reference = { id: "r1", caseId: "C-1", label: "r1", kind: "image" as const, durationMs: 0, fingerprintCount: 1 };
-  const judged = { kind: "image" as const, durationMs: 0, fingerprints: [], patchSets, framesRead: 1, framesUnusable: 0 };
-  const material = new Map([["r1", { fingerprints: [], patches: known }]]);
-  return decide(
-    judged,
-    { hits: [], patchHits, moments: byMoment(known), material, references: new Map([["r1", reference]]) },
-    POLICY,
-  );
-}
+/** The verdict on a still, looked up as a scan does or as it is. */
+const verdictOn = (still: Frame, known: Frame, turning: boolean) =>
+  verdictByParts(setsOf(still, "image", turning), setsOf(known, "image", false));
 
 describe("a still that was turned and cropped is recognised, and is told how it was turned", () => {
-  test.each([
+  test.each<[number, Partial<Transform>]>([
     [17, { mirrored: false, rotatedDeg: 0, tiltedDeg: -15 }],
     [330, { mirrored: false, rotatedDeg: 0, tiltedDeg: 30 }],
     [90, { mirrored: false, rotatedDeg: 270 }],
@@ -56,6 +45,7 @@ describe("a still that was turned and cropped is recognised, and is told how it 
     for (const known of [bridge, bear]) {
       const verdict = await verdictOn(await turnedAndCropped(known, degrees, 0.75), known, true);
       expect(verdict).toMatchObject({ kind: "match", matches: [{ caseId: "C-1", transform }] });
+      if (transform.tiltedDeg) expect(verdict.reasons[0]).toContain(`tilted by about ${Math.abs(transform.tiltedDeg)}°`);
     }
   });
 
@@ -106,6 +96,9 @@ describe("patches of a turned picture", () => {
   it("mirror as others do", () => {
     const { hashes } = turnedPatchesOf(bear, 1, [30])[0];
     expect(mirrorPatchHash(mirrorPatchHash(hashes))).toEqual(hashes);
+    const otherWay = turnedPatchesOf(seenThrough(bear, "flipy"), 1, [330])[0];
+    expect(distance(mirrorPatchHash(otherWay.hashes), hashes)).toBeLessThanOrEqual(16);
+    expect(distance(otherWay.hashes, hashes)).toBeGreaterThan(32);
   });
 });
 

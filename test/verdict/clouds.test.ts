@@ -2,17 +2,14 @@ import { expect, test } from "vitest";
 import { ourDetector } from "../../src/bench/quality/our-detector.js";
 import type { Frame } from "../../src/model.js";
 import { alarmsOfPatches } from "../../src/verdict/agreement.js";
+import { chance } from "../fingerprint/pictures.js";
 
 const WIDTH = 460;
 const HEIGHT = 200;
 
 /** Soft light and dark as on a wall or in a sky: random values every so many pixels, smooth in between. */
 function soft(every: number, seed: number): Float32Array {
-  let state = (Math.imul(seed, 2654435761) + 12345) >>> 0;
-  const next = () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 2 ** 32;
-  };
+  const next = chance(Math.imul(seed, 2654435761) + 12345);
   const columns = Math.ceil(WIDTH / every) + 2;
   const rows = Math.ceil(HEIGHT / every) + 2;
   const values = Array.from({ length: columns * rows }, next);

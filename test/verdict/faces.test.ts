@@ -2,12 +2,10 @@ import { expect, test } from "vitest";
 import { pairFrame } from "../../src/bench/quality/mass-innocents.js";
 import { ourDetector } from "../../src/bench/quality/our-detector.js";
 import { cropFrame } from "../../src/fingerprint/borders.js";
-import { keptPatchSets } from "../../src/fingerprint/kept.js";
-import { byMoment, knownPatches, searchPatches } from "../../src/fingerprint/patch-hits.js";
 import { PATCH_ALGORITHM, patchesOf } from "../../src/fingerprint/patches.js";
 import type { Frame, PatchSet } from "../../src/model.js";
-import { decide } from "../../src/verdict/decide.js";
 import { POLICY, type Policy } from "../../src/verdict/policy.js";
+import { verdictByParts } from "./by-parts.js";
 
 /** Drawn portraits, each with its own face, hair, light and wall; all have eyes, a mouth and an outline where faces have them. */
 const KNOWN = [209, 197, 287, 389, 311, 347, 395, 47, 425, 455].map((n) => pairFrame(n, 0, []));
@@ -26,15 +24,7 @@ test("one face is not another, though its eyes and outline are where a known one
 
 const setOf = (frame: Frame): PatchSet => ({ algorithm: PATCH_ALGORITHM, atMs: 0, untilMs: 0, ...patchesOf(frame, 96) });
 
-/** The verdict on a still, by parts alone. */
-async function verdictOn(still: Frame, knownStill: Frame, policy: Policy) {
-  const patchSets = [setOf(still)];
-  const known = knownPatches("r1", keptPatchSets([setOf(knownStill)], "image"));
-  const patchHits = await searchPatches(patchSets, async () => known);
-  const reference = { id: "r1", caseId: "C-1", label: "face.jpg", kind: "image" as const, durationMs: 0, fingerprintCount: 1 };
-  const judged = { kind: "image" as const, durationMs: 0, fingerprints: [], patchSets, framesRead: 1, framesUnusable: 0 };
-  return decide(judged, { hits: [], patchHits, moments: byMoment(known), references: new Map([["r1", reference]]) }, policy);
-}
+const verdictOn = (still: Frame, known: Frame, policy: Policy) => verdictByParts([setOf(still)], [setOf(known)], policy);
 
 test("what may be chance is shown to a person only when it is near; otherwise it is told to who asks that it only resembles", async () => {
   const weak = { ...POLICY, matchConfidence: 1.1 };

@@ -1,12 +1,13 @@
 import type { z } from "zod";
 import { UnscannableError } from "../../errors.js";
+import { hashesOf } from "../../intake/hash-only.js";
 import type { ScanJob } from "../../intake/job.js";
 import { parseJob } from "../../intake/job.js";
 import type { Submission } from "../../model.js";
 import { needs } from "../access/guard.js";
 import type { Parts } from "../parts.js";
 import { ProblemError, wrongField } from "../problem.js";
-import { hashesOf } from "./hashes.js";
+import { forTheQueue } from "./hashes.js";
 import type { Readings } from "./readings.js";
 import type { Api } from "./routes.js";
 import { submissionForm } from "./schemas/media.js";
@@ -62,7 +63,7 @@ export function uploadRoutes(api: Api, parts: Parts, readings: Readings): void {
       const accepted =
         "unscannable" in judged || judged.reading.fingerprints.length === 0
           ? await recordAtOnce(parts, bare, judged)
-          : await submit(parts, { ...job, media: hashesOf(judged.reading) });
+          : await submit(parts, { ...job, media: hashesOf(forTheQueue(judged.reading)) });
       reply.header("location", `/v1/submissions/${encodeURIComponent(accepted.submissionId)}`);
       return reply.code(accepted.state === "scanned" ? 200 : 202).send(accepted);
     },

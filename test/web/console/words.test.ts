@@ -122,6 +122,9 @@ describe("why a match is one", () => {
       "at 1.5 times the speed",
       "cropped or framed differently",
     ]);
+    expect(changesOf({ mirrored: false, rotatedDeg: 0, tiltedDeg: -30, speed: 1, cropped: false }, en)).toEqual([
+      "tilted by about 30°",
+    ]);
     expect(changesOf({ mirrored: false, rotatedDeg: 0, speed: 1.02, cropped: false }, sq)).toEqual(["si origjinali"]);
   });
 
