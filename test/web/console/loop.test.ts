@@ -138,6 +138,32 @@ describe.skipIf(browserMissing)(`from a submitted file to a confirmed takedown${
     await context.close();
   });
 
+  test("a list that arrives while an alert is being dismissed takes away neither the message nor its undo", async () => {
+    const [first] = (await submit("late-1")).alerts;
+    const { page, context, problems } = await signIn(browser, site, "Ana");
+    const held = new Map<string, () => void>();
+    await page.route("**/alerts{,/act}", async (route) => {
+      const { pathname } = new URL(route.request().url());
+      if (!held.has(pathname)) await new Promise<void>((resolve) => held.set(pathname, resolve));
+      await route.continue();
+    });
+    const isHeld = (path: string) => expect.poll(() => held.has(path), { timeout: 30_000 }).toBe(true);
+    await submit("late-2");
+    await isHeld("/alerts");
+    await page.locator(`#alert-${first.id} input[type=checkbox]`).focus();
+    await page.keyboard.press("d");
+    await page.keyboard.press("Enter");
+    await isHeld("/alerts/act");
+    held.get("/alerts")?.();
+    await page.locator("[data-changed]").waitFor();
+    held.get("/alerts/act")?.();
+    await page.getByRole("status").getByText("Dismissed").waitFor();
+    await page.keyboard.press("u");
+    await page.getByRole("status").getByText("Taken back").waitFor();
+    expect(problems).toEqual([]);
+    await context.close();
+  });
+
   test("a preview comes on demand only, and one key hides it at once", async () => {
     const { alerts } = await submit("preview-1");
     const { page, context, problems } = await signIn(browser, site, "Ana");

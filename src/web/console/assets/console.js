@@ -90,17 +90,23 @@
 
   /* Live: numbers come by themselves. A list changes under nobody's hands: only when nothing in it is selected or has the focus. */
   if (body.dataset.mark === undefined || !window.EventSource) return;
-  const refresh = () => {
-    const form = $("form[data-list]");
-    if (!form) return;
-    const busy = form.contains(document.activeElement) || $("[data-row] input:checked") || $(".flash");
-    if (!busy && window.htmx) {
-      window.htmx.ajax("GET", form.dataset.list, { target: "#main", select: "#main", swap: "outerHTML" });
-      return;
-    }
+  const list = () => $("form[data-list]");
+  const isBusy = () => list().contains(document.activeElement) || $("[data-row] input:checked") || $(".flash");
+  const sayChanged = () => {
     const note = $("[data-changed]");
     if (note) note.hidden = false;
   };
+  const refresh = () => {
+    if (!list()) return;
+    if (isBusy() || !window.htmx) return sayChanged();
+    window.htmx.ajax("GET", list().dataset.list, { target: "#main", select: "#main", swap: "outerHTML", live: true });
+  };
+  /* Somebody may have begun, or have gone to another page, while it was fetched. */
+  document.addEventListener("htmx:before:swap", (event) => {
+    if (!event.detail.ctx?.live || (list() && !isBusy())) return;
+    event.preventDefault();
+    sayChanged();
+  });
   const events = new EventSource("/events");
   events.addEventListener("alerts", (event) => {
     const { open, mark } = JSON.parse(event.data);
