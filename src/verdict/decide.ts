@@ -21,6 +21,7 @@ import { coverages, spanMs } from "./coverage.js";
 import { doubtOf } from "./doubt.js";
 import { reasonsFor } from "./explain.js";
 import type { Doubt, Policy } from "./policy.js";
+import { isAnotherShot } from "./same-scene.js";
 import { TURNS, tiltOf } from "./turns.js";
 
 /** What a verdict needs to know of the submission. */
@@ -65,7 +66,9 @@ type Evidence = Pick<Found, "hits" | "patchHits" | "moments" | "references" | "m
 
 const candidatesOf = (judged: Judged, found: Evidence, policy: Policy): Candidate[] =>
   [...agreementsByReference(judged, found)]
-    .map(([id, agreements]) => matchOf(found.references.get(id), agreements, judged, policy, found.material?.get(id)))
+    .map(([id, agreements]) =>
+      matchOf(found.references.get(id), agreements, judged, policy, found.moments, found.material?.get(id)),
+    )
     .filter((m) => m !== undefined);
 
 /** At most so many references are looked at more closely. */
@@ -166,6 +169,7 @@ function matchOf(
   all: Agreement[],
   judged: Judged,
   policy: Policy,
+  moments: Found["moments"],
   material: KnownMaterial | undefined,
 ): Candidate | undefined {
   if (!reference) return undefined;
@@ -202,7 +206,10 @@ function matchOf(
     closer,
   );
   const closeness = Math.max(...agreements.map((a) => a.closeness));
-  return { ...match, share, closeness, ...(doubt && { doubt }) };
+  const areVideos = judged.kind === "video" && reference.kind === "video";
+  const isScene = () => areVideos && isAnotherShot(reference.id, agreements, judged.patchSets, moments, material, policy);
+  const why = doubt ?? (isScene() ? "scene" : undefined);
+  return { ...match, share, closeness, ...(why && { doubt: why }) };
 }
 
 /** The dihedral under which most moments agree, surer ones counting more. */

@@ -12,14 +12,14 @@ interface Found extends Pick<Match, "coverageOfReference" | "coverageOfSubmissio
   sharedMs: number;
 }
 
-/** What speaks against calling it a match; undefined when nothing does. Whether several cases share it is seen by comparing them. */
+/** What speaks against calling it a match; undefined when nothing does. Whether several cases share it is seen by comparing them, whether it is another shot of the scene by what moves. */
 export function doubtOf(
   found: Found,
   surest: Agreement[],
   judged: Judged,
   policy: Policy,
   closer: CloserLook | undefined,
-): Exclude<Doubt, "template"> | undefined {
+): Exclude<Doubt, "template" | "scene"> | undefined {
   if (found.evidence < policy.matchConfidence) return "weak";
   const { reference } = found;
   const isStill = judged.kind === "image" || reference.kind === "image";

@@ -1,8 +1,8 @@
 /**
  * Why a match is for a person to look at: it may be chance (`weak`), only part of a still was found (`part`), it is one hash of a list that is
- * not near enough (`listed`), a short piece of longer videos (`short`), or what several cases share (`template`).
+ * not near enough (`listed`), a short piece of longer videos (`short`), perhaps the same place filmed another time (`scene`), or what several cases share (`template`).
  */
-export type Doubt = "weak" | "part" | "listed" | "short" | "template";
+export type Doubt = "weak" | "part" | "listed" | "short" | "scene" | "template";
 
 /**
  * What turns hits into `match` or `review`. Data, versioned, and stored with every verdict: changing a number here
@@ -42,6 +42,8 @@ export interface Policy {
    * soft clouds beside eight others one left 4e-5; of true copies that are so far the surest moment of each left 1e-8 and less.
    */
   farDoubt: number;
+  /** Of a video of which only what stands still agrees (see `same-scene.ts`), what is less near than this is for a person even where nothing is missing. */
+  sceneCloseness: number;
   /** What may be chance must be as near as this to be shown to anybody. Without it 67 of 1,200 innocent minutes were for review, with it 25. */
   weakCloseness: number;
   /** Less than this share of a known picture, found in a submission for at least so many cases, is a template they share. */
@@ -64,7 +66,7 @@ export interface Policy {
 }
 
 export const POLICY: Policy = {
-  version: "2026-11-26.3",
+  version: "2026-11-26.4",
   withinBits: 31,
   reviewConfidence: 0.995,
   matchConfidence: 0.9999,
@@ -75,9 +77,10 @@ export const POLICY: Policy = {
   stillShare: 0.45,
   stillCloseness: 0.18,
   farDoubt: 1e-6,
+  sceneCloseness: 0.4,
   weakCloseness: 0.14,
   wholeShare: 0.9,
   templateCases: 3,
   listedBits: 20,
-  rightShare: { none: 0.999, weak: 0.71, part: 0.17, listed: 0.17, short: 0.17, template: 0.02 },
+  rightShare: { none: 0.999, weak: 0.71, part: 0.17, listed: 0.17, short: 0.17, scene: 0.1, template: 0.02 },
 };

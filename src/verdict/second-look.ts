@@ -59,23 +59,16 @@ export function lookAgain(placement: Placement, known: KnownPatch[], set: PatchS
   const parts = new Map<number, boolean>();
   const seen: Hash[] = [];
   const [all, sure] = [newCount(), newCount()];
-  const isInside = insideOf(set, placement.mirrored);
-  for (const patch of known) {
-    const x = placement.x + placement.size * patch.x;
-    const y = placement.y + placement.size * patch.y;
-    const side = placement.size * patch.side;
-    if (!isOfSize(side, FOUND_SIDES) || !isInside(x, y, side)) continue;
-    const found = whatIsThere(patch, x, y, side, placement.mirrored, set);
-    const mustBeSeen = isOfSize(side, SURE_SIDES);
+  for (const { patch, mustBeSeen, there } of placesOf(placement, known, set)) {
     for (const count of mustBeSeen ? [all, sure] : [all]) {
       count.visible++;
-      if (!found) continue;
+      if (!there) continue;
       count.there++;
-      count.nearness += Math.max(0, 1 - found.bits / FAR_BITS);
+      count.nearness += Math.max(0, 1 - there.bits / FAR_BITS);
     }
-    if (found) seen.push(found.hash);
+    if (there) seen.push(there.hash);
     const part = partOf(patch);
-    if (found || mustBeSeen) parts.set(part, (parts.get(part) ?? false) || found !== undefined);
+    if (there || mustBeSeen) parts.set(part, (parts.get(part) ?? false) || there !== undefined);
   }
   const { visible, there, nearness } = sure.visible >= FEW ? sure : all;
   return {
@@ -88,6 +81,33 @@ export function lookAgain(placement: Placement, known: KnownPatch[], set: PatchS
     share: visible > 0 ? there / visible : 0,
     closeness: visible > 0 ? nearness / visible : 0,
   };
+}
+
+/** A known patch whose place lies inside the submission's picture, whether it must be seen there if it is the known picture, and what is there. */
+export interface PlaceOfPatch {
+  patch: KnownPatch;
+  mustBeSeen: boolean;
+  there?: PatchThere;
+}
+
+/** A patch of the submission, by its number in its set, and how many bits it differs by. */
+interface PatchThere {
+  index: number;
+  hash: Hash;
+  bits: number;
+}
+
+/** Where the known picture's patches should be, and whether they are. */
+export function placesOf(placement: Placement, known: KnownPatch[], set: PatchSet): PlaceOfPatch[] {
+  const isInside = insideOf(set, placement.mirrored);
+  return known.flatMap((patch) => {
+    const x = placement.x + placement.size * patch.x;
+    const y = placement.y + placement.size * patch.y;
+    const side = placement.size * patch.side;
+    if (!isOfSize(side, FOUND_SIDES) || !isInside(x, y, side)) return [];
+    const there = whatIsThere(patch, x, y, side, placement.mirrored, set);
+    return [{ patch, mustBeSeen: isOfSize(side, SURE_SIDES), ...(there && { there }) }];
+  });
 }
 
 const newCount = () => ({ visible: 0, there: 0, nearness: 0 });
@@ -136,7 +156,7 @@ function whatIsThere(
   side: number,
   mirrored: boolean,
   { width, places, hashes }: PatchSet,
-): { hash: Hash; bits: number } | undefined {
+): PatchThere | undefined {
   const near = placeTolerance(side);
   for (let i = 0; 3 * i < places.length; i++) {
     const seenX = mirrored ? width - places[3 * i] : places[3 * i];
@@ -145,7 +165,7 @@ function whatIsThere(
     if (ratio > SIZE_RATIO || ratio < 1 / SIZE_RATIO) continue;
     const hash = hashes.subarray(i * PATCH_BYTES, (i + 1) * PATCH_BYTES);
     const bits = distance(mirrored ? mirrorPatchHash(hash) : hash, patch.hash);
-    if (bits <= THERE_BITS) return { hash, bits };
+    if (bits <= THERE_BITS) return { index: i, hash, bits };
   }
   return undefined;
 }
