@@ -19,6 +19,8 @@ export interface CloserLook {
   whole: boolean;
   /** Of a still that lies where it was: the share of it that is found block by block. */
   share: number;
+  /** Of 256, between the whole pictures most alike of either; infinite when there are none. */
+  wholeBits: number;
   /** Whether the line says that both videos begin and end together. */
   together: boolean;
 }
@@ -127,7 +129,11 @@ function lookAlong(seen: Seen, track: Track, dihedral: Dihedral, known: KnownMat
   for (const slot of slots(shownInstead(seen, track, dihedral, placed, known, referenceMs))) tried.add(slot);
   const share = whole ? Math.max(0, ...known.fingerprints.map((f) => shareOfBlocks(seen.fingerprints, f, dihedral))) : 0;
   const together = isTogether(track, seen.durationMs, referenceMs);
-  return { agreements, tried: tried.size, agreed: agreed.size, whole, share, together };
+  const pairs = known.fingerprints.flatMap((k) =>
+    seen.fingerprints.map((f) => bitsBetween(f, k, dihedral) ?? Number.POSITIVE_INFINITY),
+  );
+  const wholeBits = pairs.reduce((least, bits) => Math.min(least, bits), Number.POSITIVE_INFINITY);
+  return { agreements, tried: tried.size, agreed: agreed.size, whole, share, wholeBits, together };
 }
 
 /** The share of agreement is counted in slots of this length, on the reference's time line. */
@@ -238,7 +244,7 @@ function lookAtPatches(
 }
 
 /** Whether a placement says that the known picture is where it was, as large as it was. */
-const isUnmoved = (placement: Placement | undefined): boolean =>
+export const isUnmoved = (placement: Placement | undefined): boolean =>
   placement !== undefined &&
   Math.abs(placement.size - 1) < 0.05 &&
   Math.max(Math.abs(placement.x), Math.abs(placement.y)) < 0.04 * PATCH_UNITS;

@@ -21,7 +21,7 @@ import { coverages, spanMs } from "./coverage.js";
 import { doubtOf } from "./doubt.js";
 import { reasonsFor } from "./explain.js";
 import type { Doubt, Policy } from "./policy.js";
-import { isAnotherShot } from "./same-scene.js";
+import { isAnotherPicture, isAnotherShot } from "./same-scene.js";
 import { TURNS, tiltOf } from "./turns.js";
 
 /** What a verdict needs to know of the submission. */
@@ -74,7 +74,7 @@ const candidatesOf = (judged: Judged, found: Evidence, policy: Policy): Candidat
 /** At most so many references are looked at more closely. */
 const CLOSER_LOOKS = 16;
 
-/** A match with a video that rests on fewer moments than this is looked at too: it may be no more than a quoted second. */
+/** A match with a video that rests on fewer moments than this is looked at too: it may be no more than a quoted second. And so is what was found by its parts alone. */
 const SURE_MOMENTS = 4;
 
 /** Which part of a reference deserves a closer look, in ms of its time line. */
@@ -90,7 +90,7 @@ export interface Region {
  */
 export function worthACloserLook(judged: Judged, found: Evidence, policy: Policy): Region[] {
   return candidatesOf(judged, found, policy)
-    .filter((c) => c.doubt !== undefined || (c.framesAgreeing < SURE_MOMENTS && c.reference.kind === "video"))
+    .filter((c) => c.doubt || c.medianDistanceBits === null || (c.framesAgreeing < SURE_MOMENTS && c.reference.kind === "video"))
     .sort((a, b) => b.evidence - a.evidence)
     .slice(0, CLOSER_LOOKS)
     .map(({ reference, segments }) => ({
@@ -207,7 +207,10 @@ function matchOf(
   );
   const closeness = Math.max(...agreements.map((a) => a.closeness));
   const areVideos = judged.kind === "video" && reference.kind === "video";
-  const isScene = () => areVideos && isAnotherShot(reference.id, agreements, judged.patchSets, moments, material, policy);
+  const isScene = () =>
+    areVideos
+      ? isAnotherShot(reference.id, agreements, judged.patchSets, moments, material, policy)
+      : isAnotherPicture(reference.kind, agreements, closer);
   const why = doubt ?? (isScene() ? "scene" : undefined);
   return { ...match, share, closeness, ...(why && { doubt: why }) };
 }

@@ -9,7 +9,7 @@ const BECAUSE: Record<Doubt, string> = {
   part: "less than half of the known picture was found, or it only resembles it",
   listed: "only one hash of a list agrees, and not closely",
   short: "it is a short piece of longer videos",
-  scene: "what stands still in it agrees and what moves does not, so it may be the same place filmed another time",
+  scene: "it may be the same place or person, taken another time: what stands still agrees, the rest does not",
   template: "several cases have it in common",
 };
 

@@ -81,6 +81,23 @@ test("somebody else before the same wall is for a person to look at; a copy matc
   await detector.close?.();
 });
 
+test("nor is a still of somebody else there a still of hers, or of her film", async () => {
+  const detector = await ourDetector();
+  await detector.registerFrames!("film", film(ANA), "video");
+  await detector.registerFrames!("still", [film(ANA)[3]], "image");
+  for (const other of OTHERS) {
+    const { flagged, note } = await detector.checkFrames!([film(other)[3]], "image");
+    expect(flagged, note).toBe("review");
+  }
+  // Her still with something laid over a part of it, in another light.
+  const { luma, ...still } = film(ANA)[3];
+  const covered = darker({ ...still, luma: luma.map((v, at) => (at % WIDTH > 215 && at < (WIDTH * HEIGHT) / 2 ? 255 : v)) });
+  const verdict = await detector.checkFrames!([covered], "image");
+  expect(verdict.flagged, verdict.note).toBe("match");
+  expect(verdict.caseIds.toSorted()).toEqual(["film", "still"]);
+  await detector.close?.();
+});
+
 test("where nothing moves in the known film, what stands still is all there is to agree", async () => {
   const detector = await ourDetector();
   const noise = chance(3);
