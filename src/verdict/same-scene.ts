@@ -1,4 +1,5 @@
 import { distance } from "../fingerprint/hash.js";
+import { KEPT } from "../fingerprint/kept.js";
 import { momentOf, PATCH_WITHIN_BITS } from "../fingerprint/patch-hits.js";
 import { PATCH_BYTES, PATCH_UNITS } from "../fingerprint/patches.js";
 import type { Fingerprint, KnownMaterial, KnownPatch, MediaKind, PatchSet } from "../model.js";
@@ -127,7 +128,9 @@ function standingOf(
     const others = where.length > 0 ? where : around;
     if (others.length === 0) continue;
     const standing = { still: 0, moving: 0, missing: 0 };
-    for (const { mustBeSeen, there: seen } of placesOf(a.placement, known, set)) {
+    // Of a past submission only the strongest patches are kept, so no others of a reference that has just been read can be missing.
+    const strongest = known.slice(0, KEPT.patchesPerVideoFrame);
+    for (const { mustBeSeen, there: seen } of placesOf(a.placement, strongest, set)) {
       if (seen && seen.bits <= PATCH_WITHIN_BITS) standing[standsStill(seen.index, set, others) ? "still" : "moving"]++;
       else if (mustBeSeen) standing.missing++;
     }
