@@ -1,6 +1,7 @@
 import type { Corpus } from "./corpus.js";
 import { type Confusable, newsClip, otherShot, sameMemeTemplate, sameSting, variations } from "./innocents/confusable.js";
 import { drawnInnocents } from "./innocents/drawn.js";
+import { sameRooms } from "./innocents/room.js";
 import { twoShots } from "./innocents/shots.js";
 import type { InnocentFile, KnownFile, Media } from "./types.js";
 
@@ -42,6 +43,7 @@ export async function prepareInnocents({ corpus, known, cacheDir, onProgress }: 
     if (quotable.length > 0 && video.durationMs >= SHORTEST_QUOTED_MS)
       confusables.push(await sameSting(cacheDir, quotable[i % quotable.length], video));
   }
+  confusables.push(...(await sameRooms(cacheDir)));
   for (const [i, image] of images.entries()) {
     if (knownImages.length > 0) confusables.push(await sameMemeTemplate(cacheDir, knownImages[i % knownImages.length], image));
   }
