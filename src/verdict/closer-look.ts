@@ -19,8 +19,6 @@ export interface CloserLook {
   whole: boolean;
   /** Of a still that lies where it was: the share of it that is found block by block. */
   share: number;
-  /** Of 256, between the whole pictures most alike of either; infinite when there are none. */
-  wholeBits: number;
   /** Whether the line says that both videos begin and end together. */
   together: boolean;
 }
@@ -129,11 +127,7 @@ function lookAlong(seen: Seen, track: Track, dihedral: Dihedral, known: KnownMat
   for (const slot of slots(shownInstead(seen, track, dihedral, placed, known, referenceMs))) tried.add(slot);
   const share = whole ? Math.max(0, ...known.fingerprints.map((f) => shareOfBlocks(seen.fingerprints, f, dihedral))) : 0;
   const together = isTogether(track, seen.durationMs, referenceMs);
-  const pairs = known.fingerprints.flatMap((k) =>
-    seen.fingerprints.map((f) => bitsBetween(f, k, dihedral) ?? Number.POSITIVE_INFINITY),
-  );
-  const wholeBits = pairs.reduce((least, bits) => Math.min(least, bits), Number.POSITIVE_INFINITY);
-  return { agreements, tried: tried.size, agreed: agreed.size, whole, share, wholeBits, together };
+  return { agreements, tried: tried.size, agreed: agreed.size, whole, share, together };
 }
 
 /** The share of agreement is counted in slots of this length, on the reference's time line. */

@@ -3,7 +3,7 @@ import { blockhashBetween, INVERSE } from "../fingerprint/hits-against.js";
 import type { Dihedral, Fingerprint, View } from "../model.js";
 
 /** A past submission's pictures have no views; then those of a reference that has just been read are used. */
-type Picture = Fingerprint & { views?: View[] };
+export type Picture = Fingerprint & { views?: View[] };
 
 /** Views of the one, and the other as it is, that show the same way up when the submission was turned by `dihedral`. */
 function pairsOf(seen: Picture, known: Picture, dihedral: Dihedral): { view: View; other: Fingerprint }[] {

@@ -74,7 +74,7 @@ const candidatesOf = (judged: Judged, found: Evidence, policy: Policy): Candidat
 /** At most so many references are looked at more closely. */
 const CLOSER_LOOKS = 16;
 
-/** A match with a video that rests on fewer moments than this is looked at too: it may be no more than a quoted second. And so is what was found by its parts alone. */
+/** A match with a video that rests on fewer moments than this is looked at too: it may be no more than a quoted second; and so is what was found by its parts alone. */
 const SURE_MOMENTS = 4;
 
 /** Which part of a reference deserves a closer look, in ms of its time line. */
@@ -210,7 +210,7 @@ function matchOf(
   const isScene = () =>
     areVideos
       ? isAnotherShot(reference.id, agreements, judged.patchSets, moments, material, policy)
-      : isAnotherPicture(reference.kind, agreements, closer);
+      : isAnotherPicture(reference.kind, agreements, judged.fingerprints, material?.fingerprints, dihedral);
   const why = doubt ?? (isScene() ? "scene" : undefined);
   return { ...match, share, closeness, ...(why && { doubt: why }) };
 }

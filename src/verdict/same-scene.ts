@@ -2,9 +2,10 @@ import { distance } from "../fingerprint/hash.js";
 import { KEPT } from "../fingerprint/kept.js";
 import { momentOf, PATCH_WITHIN_BITS } from "../fingerprint/patch-hits.js";
 import { PATCH_BYTES, PATCH_UNITS } from "../fingerprint/patches.js";
-import type { Fingerprint, KnownMaterial, KnownPatch, MediaKind, PatchSet } from "../model.js";
+import type { Dihedral, Fingerprint, KnownMaterial, KnownPatch, MediaKind, PatchSet } from "../model.js";
 import type { Agreement } from "./agreement.js";
-import { type CloserLook, isUnmoved } from "./closer-look.js";
+import { isUnmoved } from "./closer-look.js";
+import { bitsBetween, type Picture } from "./compare-pictures.js";
 import type { Policy } from "./policy.js";
 import { placesOf } from "./second-look.js";
 import { degreesOf } from "./turns.js";
@@ -12,7 +13,7 @@ import { degreesOf } from "./turns.js";
 /**
  * Whether all that says that a video shows a known one may be that both were filmed in one place: what stands still in it agrees, and what moves
  * does not. Of 12 films of people before one wall, each in signs of his own, nine matched one of two that were known, and a copy of the one matched the
- * other as well; of 218 such false matches 54 are left, of 2,272 true ones 16 are for review (docs/detection-experiments.md).
+ * other as well; of 218 such false matches 43 are left, of 2,272 true ones 16 are for review (docs/detection-experiments.md).
  *
  * Where whole pictures agree at a third of the moments it is not asked. Nor where nothing moves in the known video: then there is nothing else to agree.
  *
@@ -54,8 +55,11 @@ const isStill = ({ still, moving }: Standing): boolean =>
 /** Pictures of one shot in which something moves differ by more than this somewhere: of flowing water by 14, of a person who gestures by 36 and more. */
 const MOVES_BITS = 24;
 
+/** Of a long video the first pictures tell. */
+const MOST_COMPARED = 200;
+
 function moves(fingerprints: Fingerprint[]): boolean {
-  const full = fingerprints.filter((f) => f.variant === "full");
+  const full = fingerprints.filter((f) => f.variant === "full").slice(0, MOST_COMPARED);
   return full.some((a, i) => full.slice(i + 1).some((b) => distance(a.pdq, b.pdq) >= MOVES_BITS));
 }
 
@@ -72,19 +76,35 @@ const WHOLE_BITS = { same: 48, other: 56 };
 /**
  * Whether a still that is found by its parts alone, or a video that shows a known still so, may be another picture of the same place. Of 36 stills of the people before
  * one wall that matched a known video ten are left, and of 59 pairs with known stills 15; of 29 and 592 true copies found by parts one and seven are for review.
+ *
+ * @param kind of the reference
+ * @param known all that is known of the reference around what was found; without it nothing is said
  */
-export function isAnotherPicture(known: MediaKind, agreements: Agreement[], closer: CloserLook | undefined): boolean {
+export function isAnotherPicture(
+  kind: MediaKind,
+  agreements: Agreement[],
+  seen: Picture[],
+  known: Fingerprint[] | undefined,
+  dihedral: Dihedral,
+): boolean {
   const placed = agreements.filter((a) => a.placement !== undefined);
-  if (!closer || placed.length === 0 || agreements.some((a) => a.bits !== undefined)) return false;
+  if (!known || placed.length === 0 || agreements.some((a) => a.bits !== undefined)) return false;
   const { share, closeness, placement } = placed.reduce((a, b) =>
     b.share > a.share || (b.share === a.share && b.closeness > a.closeness) ? b : a,
   );
   const unmoved = isUnmoved(placement);
-  if (known === "image") return unmoved && share < MUCH_THERE && closeness < NEAR_THERE * share;
-  const bits = unmoved ? closer.wholeBits : undefined;
+  if (kind === "image") return unmoved && share < MUCH_THERE && closeness < NEAR_THERE * share;
+  const bits = unmoved ? leastBits(seen, known, dihedral) : undefined;
   if (share < SHOT_THERE.least) return bits === undefined || bits > WHOLE_BITS.same;
   return bits !== undefined && bits > WHOLE_BITS.other && share < SHOT_THERE.most;
 }
+
+/** Between the whole pictures that are most alike, seen as the reference is. */
+const leastBits = (seen: Picture[], known: Fingerprint[], dihedral: Dihedral): number =>
+  seen.reduce(
+    (least, picture) => known.reduce((l, other) => Math.min(l, bitsBetween(picture, other, dihedral) ?? l), least),
+    Number.POSITIVE_INFINITY,
+  );
 
 /** Of a known picture's patches at one moment of the submission: those there that stand still in it, those there that do not, and those that are not there. */
 interface Standing {
