@@ -39,13 +39,13 @@ function seenIn(set: PatchSet, known: PatchSet): number {
   let seen = 0;
   for (let i = 0; i < count; i++) {
     const [x, y, side] = known.places.subarray(3 * i, 3 * i + 3);
-    if (isInPlace(x, y, side, known.hashes.subarray(PATCH_BYTES * i, PATCH_BYTES * (i + 1)), set)) seen++;
+    if (isInPlace(x, y, placeTolerance(side), known.hashes.subarray(PATCH_BYTES * i, PATCH_BYTES * (i + 1)), set)) seen++;
   }
   return seen / count;
 }
 
-function isInPlace(x: number, y: number, side: number, hash: Uint8Array, { places, hashes }: PatchSet): boolean {
-  const near = placeTolerance(side);
+/** Whether a set has a patch that is like this one, within `near` of its place either way. Lengths in 1/4096 of the longer side. */
+export function isInPlace(x: number, y: number, near: number, hash: Uint8Array, { places, hashes }: PatchSet): boolean {
   for (let j = 0; 3 * j < places.length; j++) {
     if (Math.abs(places[3 * j] - x) > near || Math.abs(places[3 * j + 1] - y) > near) continue;
     if (distance(hashes.subarray(PATCH_BYTES * j, PATCH_BYTES * (j + 1)), hash) <= PATCH_WITHIN_BITS) return true;

@@ -1,5 +1,5 @@
 import { distance } from "../fingerprint/hash.js";
-import { KEPT } from "../fingerprint/kept.js";
+import { isInPlace, KEPT } from "../fingerprint/kept.js";
 import { momentOf, PATCH_WITHIN_BITS } from "../fingerprint/patch-hits.js";
 import { PATCH_BYTES, PATCH_UNITS } from "../fingerprint/patches.js";
 import type { Dihedral, Fingerprint, KnownMaterial, KnownPatch, MediaKind, PatchSet } from "../model.js";
@@ -74,8 +74,8 @@ const SHOT_THERE = { least: 0.7, most: 0.9 };
 const WHOLE_BITS = { same: 48, other: 56 };
 
 /**
- * Whether a still that is found by its parts alone, or a video that shows a known still so, may be another picture of the same place. Of 36 stills of the people before
- * one wall that matched a known video ten are left, and of 59 pairs with known stills 15; of 29 and 592 true copies found by parts one and seven are for review.
+ * Whether a still that is found by its parts alone, or a video that shows a known still so, may be another picture of the same place. Of 36 pairs of a still of the people
+ * before one wall and a known video of another that matched ten are left, and of 59 with a known still 15; of 29 and 592 true copies found by parts one and seven are for review.
  *
  * @param kind of the reference
  * @param known all that is known of the reference around what was found; without it nothing is said
@@ -168,13 +168,5 @@ const isAround = (other: PatchSet, set: PatchSet): boolean => {
 function standsStill(index: number, { places, hashes }: PatchSet, others: PatchSet[]): boolean {
   const [x, y] = places.subarray(3 * index, 3 * index + 2);
   const hash = hashes.subarray(PATCH_BYTES * index, PATCH_BYTES * (index + 1));
-  return 2 * others.filter((other) => isIn(other, x, y, hash)).length >= others.length;
-}
-
-function isIn({ places, hashes }: PatchSet, x: number, y: number, hash: Uint8Array): boolean {
-  for (let i = 0; 3 * i < places.length; i++) {
-    if (Math.abs(places[3 * i] - x) > IN_PLACE || Math.abs(places[3 * i + 1] - y) > IN_PLACE) continue;
-    if (distance(hashes.subarray(PATCH_BYTES * i, PATCH_BYTES * (i + 1)), hash) <= PATCH_WITHIN_BITS) return true;
-  }
-  return false;
+  return 2 * others.filter((other) => isInPlace(x, y, IN_PLACE, hash, other)).length >= others.length;
 }

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { ourDetector } from "../../src/bench/quality/our-detector.js";
+import { cropFrame } from "../../src/fingerprint/borders.js";
 import type { Frame } from "../../src/model.js";
 import { POLICY } from "../../src/verdict/policy.js";
 import { chance } from "../fingerprint/pictures.js";
@@ -55,12 +56,7 @@ const OTHERS = [
 ];
 
 /** Ten per cent cut off, as by somebody who films a screen. */
-function cut(frame: Frame): Frame {
-  const [width, height] = [216, 122];
-  const luma = new Uint8Array(width * height);
-  for (let y = 0; y < height; y++) luma.set(frame.luma.subarray((y + 11) * WIDTH + 20, (y + 11) * WIDTH + 20 + width), y * width);
-  return { ...frame, width, height, luma };
-}
+const cut = (frame: Frame): Frame => cropFrame(frame, { x: 20, y: 11, width: 216, height: 122 });
 
 const darker = (frame: Frame): Frame => ({ ...frame, luma: frame.luma.map((value) => 0.8 * value) });
 

@@ -5,7 +5,7 @@ import type { InnocentFile, KnownFile, Media } from "../types.js";
 import type { Shot } from "./shots.js";
 
 const FIT = "scale=426:240:force_original_aspect_ratio=increase,crop=426:240,setsar=1,fps=15,format=yuv420p";
-const X264 = ["-an", "-c:v", "libx264", "-preset", "veryfast", "-crf", "26", "-threads", "1"];
+export const X264 = ["-an", "-c:v", "libx264", "-preset", "veryfast", "-crf", "26", "-threads", "1"];
 const STING =
   "mandelbrot=s=426x240:r=15:start_x=-1.2506:start_y=0.0201:start_scale=0.5:end_scale=0.02:end_pts=30,drawbox=140:90:146:60:0xd81e5b:fill,trim=end_frame=30";
 

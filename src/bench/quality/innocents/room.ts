@@ -4,11 +4,10 @@ import { join } from "node:path";
 import sharp from "sharp";
 import { cached, runFfmpeg } from "../ffmpeg.js";
 import { randomFrom } from "../mass/random.js";
-import type { Confusable } from "./confusable.js";
+import { type Confusable, X264 } from "./confusable.js";
 
 const ROOMS = 3;
 const SECONDS = 6;
-const X264 = ["-an", "-c:v", "libx264", "-preset", "veryfast", "-crf", "26", "-threads", "1"];
 
 /** Things of all sizes and shades, as what is in a room, or on a jacket: rectangles that lie over each other. */
 function things(width: number, height: number, count: number, seed: number): Buffer {
