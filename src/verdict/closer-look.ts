@@ -5,6 +5,7 @@ import { type Agreement, chanceOfThere, doubtOfBits, surestOf } from "./agreemen
 import type { Track } from "./align.js";
 import { bitsBetween, shareOfBlocks } from "./compare-pictures.js";
 import { lookAgain, type Placement } from "./second-look.js";
+import { isTogether } from "./segments.js";
 import { momentsShowing, overlayOf } from "./shown-instead.js";
 import { degreesOf, TURNS } from "./turns.js";
 
@@ -19,7 +20,7 @@ export interface CloserLook {
   whole: boolean;
   /** Of a still that lies where it was: the share of it that is found block by block. */
   share: number;
-  /** Whether the line says that both videos begin and end together. */
+  /** Whether the line says that both videos begin and end together, and all of the reference was looked at. */
   together: boolean;
 }
 
@@ -95,15 +96,6 @@ const isTurned = ({ placement, turnedDeg = 0 }: Agreement, degrees: number): boo
 /** A line along which both videos begin and end together is taken for the right one if so much of what agrees along the best one does. */
 const LEAST_TOGETHER = 0.6;
 
-/** Pictures and sound of one file may end this far apart, and a duration is that of the longer. */
-const TOGETHER_MS = 500;
-
-/** Whether both begin and end together, and all of the reference was looked at. */
-function isTogether({ speed, offsetMs }: Track, submissionMs: number, referenceMs: number): boolean {
-  const [from, to] = [offsetMs, offsetMs + speed * submissionMs].sort((a, b) => a - b);
-  return referenceMs <= AROUND_MS && Math.abs(from) <= TOGETHER_MS && Math.abs(to - referenceMs) <= TOGETHER_MS;
-}
-
 /** Half seconds that agree, fewer the smaller their share of those compared. */
 const agreedIn = ({ agreed, tried }: CloserLook): number => agreed ** 2 / Math.max(tried, 1);
 
@@ -126,7 +118,7 @@ function lookAlong(seen: Seen, track: Track, dihedral: Dihedral, known: KnownMat
   const tried = slots(looks.flatMap((l) => [...l.tried, ...l.agreed]));
   for (const slot of slots(shownInstead(seen, track, dihedral, placed, known, referenceMs))) tried.add(slot);
   const share = whole ? Math.max(0, ...known.fingerprints.map((f) => shareOfBlocks(seen.fingerprints, f, dihedral))) : 0;
-  const together = isTogether(track, seen.durationMs, referenceMs);
+  const together = referenceMs <= AROUND_MS && isTogether(track, { submissionMs: seen.durationMs, referenceMs });
   return { agreements, tried: tried.size, agreed: agreed.size, whole, share, together };
 }
 

@@ -15,13 +15,14 @@ import type {
   View,
 } from "../model.js";
 import { type Agreement, partAgreements, surestOf, wholeAgreements } from "./agreement.js";
-import { align, linesToTry, momentsOf, segmentsOf, type Track } from "./align.js";
+import { align, linesToTry, type Track } from "./align.js";
 import { AROUND_MS, lookCloser } from "./closer-look.js";
 import { coverages, spanMs } from "./coverage.js";
 import { doubtOf } from "./doubt.js";
 import { reasonsFor } from "./explain.js";
 import type { Doubt, Policy } from "./policy.js";
 import { isAnotherPicture, isAnotherShot } from "./same-scene.js";
+import { segmentsOf, tracksToTell } from "./segments.js";
 import { TURNS, tiltOf } from "./turns.js";
 
 /** What a verdict needs to know of the submission. */
@@ -178,7 +179,7 @@ function matchOf(
   const agreements = closer ? [...first, ...closer.agreements] : first;
   const tracks = align(agreements);
   const durations = { submissionMs: judged.durationMs, referenceMs: reference.durationMs };
-  const told = tracks.filter((t) => t === tracks[0] || momentsOf(t.agreements) >= policy.minFrames);
+  const told = tracksToTell(tracks, policy.minFrames);
   const segments = told.flatMap((t) => segmentsOf(t, durations, HALF_STEP_MS));
   const seen = told.flatMap((t) => segmentsOf(t, durations, HALF_STEP_MS, true));
   const surest = surestPerMoment(agreements);
@@ -199,7 +200,7 @@ function matchOf(
   const share = shareOf(agreements);
   const nearShare = shareOf(agreements.filter((a) => a.closeness >= policy.stillCloseness));
   const doubt = doubtOf(
-    { ...match, ...coverages(seen, durations), nearShare, sharedMs: spanMs(segments) },
+    { ...match, ...coverages(seen, durations), nearShare, sharedMs: spanMs(seen) },
     surest,
     judged,
     policy,

@@ -65,7 +65,7 @@ export interface Policy {
 }
 
 export const POLICY: Policy = {
-  version: "2026-11-26.4",
+  version: "2026-11-26.5",
   withinBits: 31,
   reviewConfidence: 0.995,
   matchConfidence: 0.9999,

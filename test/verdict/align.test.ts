@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { Agreement } from "../../src/verdict/agreement.js";
-import { align, linesToTry, segmentsOf } from "../../src/verdict/align.js";
+import { align, linesToTry } from "../../src/verdict/align.js";
+import { segmentsOf, tracksToTell } from "../../src/verdict/segments.js";
 
 const agreement = (atMs: number, referenceAtMs: number): Agreement => ({
   ...{ atMs, untilMs: atMs, referenceAtMs, referenceUntilMs: referenceAtMs, dihedral: "original" },
@@ -28,4 +29,62 @@ test("a span is told up to the ends that it almost reaches, but what was seen is
   expect([told.referenceFromMs, told.referenceToMs]).toEqual([0, 3_000]);
   const [seen] = segmentsOf(track, durations, 250, true);
   expect([seen.referenceFromMs, seen.referenceToMs]).toEqual([750, 1_750]);
+});
+
+/** A shot in which little moves: pictures agree with all around them, the less the further away. */
+const still = (submissionMs: number[], known: number[], speed = 1) =>
+  submissionMs.flatMap((atMs) =>
+    known.map((referenceAtMs) => ({
+      ...agreement(atMs, referenceAtMs),
+      part: false,
+      bits: Math.round(2 + Math.min(28, Math.abs(speed * atMs - referenceAtMs) / 150)),
+    })),
+  );
+const every = (stepMs: number, untilMs: number) => Array.from({ length: untilMs / stepMs + 1 }, (_, i) => i * stepMs);
+
+test("where pictures agree with all around them, the line goes through the nearest", () => {
+  const [plain] = align(still(every(250, 8_000), every(1_000, 8_000)));
+  expect(plain.speed).toBeCloseTo(1, 1);
+  expect(Math.abs(plain.offsetMs)).toBeLessThan(200);
+  const [fast] = align(still(every(250, 4_000), every(1_000, 8_000), 2));
+  expect(Math.abs(fast.speed - 2)).toBeLessThan(0.15);
+});
+
+test("what is less near than the pictures beside it starts no line of its own, but belongs to what is seen", () => {
+  const track = (agreements: Agreement[]) => {
+    const tracks = tracksToTell(align(agreements), 2);
+    expect(tracks).toHaveLength(1);
+    return tracks[0];
+  };
+  const known = [4_000];
+  const found = track(still(every(250, 8_000), known));
+  expect(found.agreements.every(({ atMs }) => Math.abs(atMs - 4_000) <= 750)).toBe(true);
+  const durations = { submissionMs: 60_000, referenceMs: 60_000 };
+  const [span] = segmentsOf(found, durations, 250, true);
+  expect([span.submissionFromMs, span.submissionToMs]).toEqual([0, 8_250]);
+  expect([span.referenceFromMs, span.referenceToMs].map((ms) => Math.round(ms / 500) * 500)).toEqual([0, 8_500]);
+});
+
+test("the same piece shown again is told again, also where it is less near than the first time", () => {
+  const first = still(every(250, 4_000), every(1_000, 4_000));
+  const again = first.map((a) => ({ ...a, atMs: a.atMs + 30_000, untilMs: a.untilMs + 30_000, bits: (a.bits ?? 0) + 3 }));
+  const tracks = tracksToTell(align([...first, ...again]), 2);
+  const spans = tracks.flatMap((track) => segmentsOf(track, { submissionMs: 60_000, referenceMs: 4_000 }, 250));
+  expect(spans.map((s) => Math.round(s.submissionFromMs / 1_000)).sort((a, b) => a - b)).toEqual([0, 30]);
+});
+
+test("a line inside a stronger one is not told, unless it has more moments there: then two pieces take turns", () => {
+  const line = every(250, 8_000).map((atMs) => agreement(atMs, atMs));
+  const chance = [3_000, 3_500].map((atMs) => agreement(atMs + 10, 50_000 + atMs));
+  expect(tracksToTell(align([...line, ...chance]), 2)).toHaveLength(1);
+  const gap = line.filter(({ atMs }) => atMs < 3_000 || atMs > 4_000);
+  expect(tracksToTell(align([...gap, ...chance]), 2)).toHaveLength(2);
+});
+
+test("a span that begins and ends with the reference is told whole, one that does not only as far as it was seen", () => {
+  const [track] = align([agreement(3_000, 3_000), agreement(3_250, 3_250), agreement(4_000, 4_000)]);
+  const [whole] = segmentsOf(track, { submissionMs: 8_000, referenceMs: 8_200 }, 250);
+  expect([whole.submissionFromMs, whole.submissionToMs]).toEqual([0, 8_000]);
+  const [piece] = segmentsOf(track, { submissionMs: 20_000, referenceMs: 8_200 }, 250);
+  expect([piece.submissionFromMs, piece.submissionToMs]).toEqual([2_750, 4_250]);
 });

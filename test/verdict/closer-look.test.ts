@@ -99,7 +99,7 @@ const partAt = (atMs: number, referenceAtMs: number, placement = unmoved) => ({
   ...{ atMs, untilMs: atMs, referenceAtMs, referenceUntilMs: referenceAtMs, dihedral: "original" as const },
   ...{ doubt: 1e-6, part: true, share: 0.3, closeness: 0.25, placement },
 });
-const lineAt = (offsetMs: number, ...agreements: ReturnType<typeof partAt>[]) => ({ speed: 1, offsetMs, agreements });
+const lineAt = (offsetMs: number, ...agreements: ReturnType<typeof partAt>[]) => ({ speed: 1, offsetMs, agreements, around: [] });
 
 test("of a still under a sticker the share is told block by block, unless it was moved or is another", () => {
   const still = known[0];
