@@ -45,7 +45,7 @@ function speeds(): number[] {
  * taken out before the next is sought.
  *
  * Where little moves, a moment agrees with all moments around the one that it is. So each counts for as much as it is near beside those. With equal
- * votes times in the reference were right to a second in 254 of 517 copies of the tuning half, and a copy was told to be reversed or half as fast; with these in 501.
+ * votes times in the reference were right to a second in 254 of 517 copies of the tuning half, and a copy was told to be reversed or half as fast; with these in 508.
  */
 export function align(agreements: Agreement[]): Track[] {
   const weighed = weigh(surestFew(agreements));
@@ -70,6 +70,9 @@ const FAINT = 0.3;
 /** Nearer moments are looked for within this on the other time line: pictures and patches stand for no longer. */
 const AROUND_MS = 10_000;
 
+/** A day and more of such stretches. */
+const MOST_STRETCHES = 16_384;
+
 /**
  * Weighs each agreement beside the nearest of the same moment of the submission, and of the same moment of the reference. Whole pictures and parts are
  * weighed apart: their distances cannot be compared.
@@ -77,14 +80,19 @@ const AROUND_MS = 10_000;
 function weigh(agreements: Agreement[]): Weighed[] {
   const nearness = ({ bits, closeness }: Agreement) => (bits === undefined ? closeness / NEARLY.closeness : -bits / NEARLY.bits);
   const nearestOf = (timeOf: (a: Agreement) => number, otherTimeOf: (a: Agreement) => number) => {
-    const nearest = new Map<string, number>();
+    const nearest = new Map<number, number>();
+    // A number, since an hour's agreements are a hundred thousand: the moment, the kind, and the stretch of the other time line.
     const keyOf = (a: Agreement, shift: number) =>
-      `${a.bits === undefined} ${timeOf(a)} ${Math.floor(otherTimeOf(a) / AROUND_MS) + shift}`;
-    for (const a of agreements)
-      nearest.set(keyOf(a, 0), Math.max(nearest.get(keyOf(a, 0)) ?? Number.NEGATIVE_INFINITY, nearness(a)));
+      (2 * Math.round(timeOf(a)) + (a.bits === undefined ? 1 : 0)) * MOST_STRETCHES +
+      Math.floor(otherTimeOf(a) / AROUND_MS) +
+      1 +
+      shift;
+    for (const a of agreements) {
+      const key = keyOf(a, 0);
+      nearest.set(key, Math.max(nearest.get(key) ?? Number.NEGATIVE_INFINITY, nearness(a)));
+    }
     return (a: Agreement) => Math.max(...[-1, 0, 1].map((shift) => nearest.get(keyOf(a, shift)) ?? Number.NEGATIVE_INFINITY));
   };
-  const [atMs, referenceAtMs] = [(a: Agreement) => a.atMs, (a: Agreement) => a.referenceAtMs];
   const [ofMoment, ofReference] = [nearestOf(atMs, referenceAtMs), nearestOf(referenceAtMs, atMs)];
   return agreements.map((a) => ({ ...a, weight: Math.exp(2 * nearness(a) - ofMoment(a) - ofReference(a)) }));
 }
@@ -117,11 +125,22 @@ type Found = Line & { agreements: Weighed[] };
 
 function strongest(agreements: Weighed[]): Found {
   const candidates = momentsOf(agreements) > 1 && referenceMomentsOf(agreements) > 1 ? SPEEDS : [1];
-  const voters = evenly(agreements, MAX_VOTERS);
+  const voters =
+    agreements.length <= MAX_VOTERS
+      ? agreements
+      : evenly(
+          agreements.filter((a) => a.weight >= FAINT),
+          MAX_VOTERS,
+        );
   const votes = candidates.map((speed) => ({ speed, ...vote(voters, speed) }));
-  const finalists = votes.sort((a, b) => b.score - a.score).slice(0, FINALISTS);
-  const tracks = finalists.map(({ speed, offsetMs }) => refine(speed, offsetMs, agreements));
-  return tracks.reduce((a, b) => (worth(b) > worth(a) ? b : a));
+  const [plainest] = votes;
+  const best = [...votes].sort((a, b) => b.score - a.score).slice(0, FINALISTS);
+  const finalists = best.includes(plainest) ? best : [...best, plainest];
+  const lines = finalists.map(({ speed, offsetMs }) => refine(speed, offsetMs, voters));
+  const { speed, offsetMs } = lines
+    .map((line) => ({ ...line, worth: worth(line) }))
+    .reduce((a, b) => (b.worth > a.worth ? b : a));
+  return { speed, offsetMs, agreements: onLine({ speed, offsetMs }, agreements) };
 }
 
 /** At most about `count` of the items, evenly spread. */
@@ -130,15 +149,26 @@ function evenly<T>(items: T[], count: number): T[] {
   return step <= 1 ? items : items.filter((_, i) => i % step === 0);
 }
 
-/** The weight of the agreeing moments, less up to a half each for lying off the line; the plainest explanation wins a draw. */
+/**
+ * The weight of the agreeing moments, less up to a half each for lying off the line, counted on both time lines: one that is slow passes many moments of
+ * the submission by one of the reference, which says no more than one does. The plainest explanation wins a draw.
+ */
 function worth(found: Found): number {
+  const worthOf = (a: Weighed) => a.weight * (1 - offLine(a, found) / (2 * TOLERANCE_MS));
   const plain = Math.abs(found.speed - 1) < 0.02 ? 0.05 : found.speed > 0 ? 0.02 : 0;
-  return sumOfMoments(found.agreements, (a) => a.weight * (1 - offLine(a, found) / (2 * TOLERANCE_MS))) * (1 + plain);
+  const [seen, known] = [atMs, referenceAtMs].map((timeOf) => sumOfMoments(found.agreements, timeOf, worthOf));
+  return Math.sqrt(seen * known) * (1 + plain);
 }
 
-/** Every moment of the submission counts once, with the agreement that is worth most. */
-const sumOfMoments = (agreements: Weighed[], worthOf: (a: Weighed) => number): number =>
-  [...groupBy(agreements, (a) => a.atMs).values()].reduce((sum, group) => sum + Math.max(...group.map(worthOf)), 0);
+const atMs = (a: Agreement): number => a.atMs;
+const referenceAtMs = (a: Agreement): number => a.referenceAtMs;
+
+/** Every moment counts once, with the agreement that is worth most. */
+function sumOfMoments(agreements: Weighed[], timeOf: (a: Agreement) => number, worthOf: (a: Weighed) => number): number {
+  const most = new Map<number, number>();
+  for (const a of agreements) most.set(timeOf(a), Math.max(most.get(timeOf(a)) ?? 0, worthOf(a)));
+  return [...most.values()].reduce((sum, value) => sum + value, 0);
+}
 
 /** The offset that most moments vote for. A moment votes once in a bin, with the agreement that counts most. */
 function vote(agreements: Weighed[], speed: number): { offsetMs: number; score: number } {
@@ -178,18 +208,22 @@ function offLine(a: Agreement, { speed, offsetMs }: Line): number {
 
 function refine(speed: number, offsetMs: number, agreements: Weighed[]): Found {
   let line = { speed, offsetMs };
-  const weightOf = (some: Weighed[]) => sumOfMoments(some, (a) => a.weight);
-  const onLine = (l: Line) => agreements.filter((a) => offLine(a, l) <= TOLERANCE_MS);
-  let found = onLine(line);
+  const weightOf = (some: Weighed[]) => sumOfMoments(some, atMs, (a) => a.weight);
+  let found = onLine(line, agreements);
   for (let round = 0; round < 5; round++) {
     const better = fit(found, line);
-    const again = onLine(better);
+    const again = onLine(better, agreements);
     if (weightOf(again) < weightOf(found)) break;
     line = better;
     found = again;
   }
-  if (found.length === 0) found = [agreements.reduce((a, b) => (b.doubt < a.doubt ? b : a))];
   return { ...line, agreements: found };
+}
+
+/** Those on the line; if none are, the surest. */
+function onLine(line: Line, agreements: Weighed[]): Weighed[] {
+  const found = agreements.filter((a) => offLine(a, line) <= TOLERANCE_MS);
+  return found.length > 0 ? found : [agreements.reduce((a, b) => (b.doubt < a.doubt ? b : a))];
 }
 
 /** Weighted least squares through the middles; keeps the line's speed when they do not span enough time to tilt it. */
