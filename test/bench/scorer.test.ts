@@ -95,6 +95,7 @@ describe("score", () => {
     expect(groupTable([result]).rows).toEqual([["speed 0.5-2×, reversed, slideshow, gif", "97 %", "MISSED", "2/3 66.7 %"]]);
     expect(innocentTable([result]).rows.at(-1)).toEqual(["all", "0+1 of 2"]);
     expect(figuresTable([result]).rows).toContainEqual(["spans within 1 s", "2/2"]);
+    expect(figuresTable([result]).rows).toContainEqual(["reference times within 1 s", "2/2"]);
     expect(result.cost.fingerprintsPerMinute).toBe(60);
   });
 });

@@ -75,9 +75,10 @@ export function figuresTable(scores: Score[]): Table {
   const rows = [
     row("span error, median ms", (s) => milliseconds(median(spans(s)))),
     row("span error, worst ms", (s) => milliseconds(Math.max(...spans(s)))),
-    row("spans within 1 s", (s) => `${spans(s).filter((e) => e <= 1000).length}/${spans(s).length}`),
+    row("spans within 1 s", (s) => withinASecond(spans(s))),
     row("reference time error, median ms", (s) => milliseconds(median(mappings(s)))),
     row("reference time error, worst ms", (s) => milliseconds(Math.max(...mappings(s)))),
+    row("reference times within 1 s", (s) => withinASecond(mappings(s))),
     row("attacked files matched to a wrong case", (s) =>
       String(new Set(s.attacks.filter((o) => o.wrongCases.length > 0).map((o) => o.path)).size),
     ),
@@ -89,6 +90,8 @@ export function figuresTable(scores: Score[]): Table {
   ];
   return { title: "Location, precision, cost", head: ["", ...names(scores)], rows };
 }
+
+const withinASecond = (errorsMs: number[]): string => `${errorsMs.filter((e) => e <= 1000).length}/${errorsMs.length}`;
 
 /** Of the files with that verdict in this run, how many really hold a known that was named. Depends on the mix of files in the run. */
 function precision(score: Score, verdict: "match" | "review"): string {
