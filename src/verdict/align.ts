@@ -47,24 +47,30 @@ function speeds(): number[] {
  * Where little moves, a moment agrees with all moments around the one that it is. So each counts for as much as it is near beside those. With equal
  * votes times in the reference were right to a second in 254 of 517 copies of the tuning half, and a copy was told to be reversed or half as fast; with these in 508.
  */
-export function align(agreements: Agreement[]): Track[] {
-  const weighed = weigh(surestFew(agreements));
-  const faint = weighed.filter((a) => a.weight < FAINT);
+export function align(agreements: Agreement[], referenceMs: number): Track[] {
   const tracks: Track[] = [];
-  let left = weighed;
+  let left: Agreement[] = surestFew(agreements);
   while (left.length > 0 && tracks.length < MAX_TRACKS) {
-    const track = strongest(left);
-    tracks.push({ ...track, around: faint.filter((a) => offLine(a, track) <= AROUND_MS) });
-    const explained = new Set(track.agreements.map((a) => a.atMs));
-    left = left.filter((a) => a.weight >= FAINT && !explained.has(a.atMs));
+    const weighed = weigh(left);
+    const track = strongest(weighed);
+    const isFaint = (a: Weighed) => a.weight < FAINT && isCovered(a, track, referenceMs);
+    tracks.push({ ...track, around: weighed.filter((a) => isFaint(a) && offLine(a, track) <= AROUND_MS) });
+    const explained = new Set(track.agreements.map(atMs));
+    left = weighed.filter((a) => !explained.has(a.atMs) && !isFaint(a));
   }
   return tracks;
+}
+
+/** Whether the line says that the submission shows the reference, which lasts `referenceMs`, at that moment. */
+function isCovered({ atMs, untilMs }: Agreement, { speed, offsetMs }: Line, referenceMs: number): boolean {
+  const [from, to] = [speed * atMs + offsetMs, speed * untilMs + offsetMs].sort((a, b) => a - b);
+  return to >= -TOLERANCE_MS && from <= referenceMs + TOLERANCE_MS;
 }
 
 /** What is as near as this to the nearest counts 1/e of it: whole pictures in bits of 256, parts in closeness (0-1). */
 const NEARLY = { bits: 3, closeness: 0.045 };
 
-/** Less than this starts no line of its own. */
+/** Less than this starts no line of its own where another lies: there it is more of the same. Where none does, it may be the piece again. */
 const FAINT = 0.3;
 
 /** Nearer moments are looked for within this on the other time line: pictures and patches stand for no longer. */

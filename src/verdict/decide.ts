@@ -175,9 +175,10 @@ function matchOf(
 ): Candidate | undefined {
   if (!reference) return undefined;
   const [dihedral, first] = strongestView(all);
-  const closer = material && lookCloser(judged, linesToTry(align(first)[0]), dihedral, material, reference.durationMs);
+  const closer =
+    material && lookCloser(judged, linesToTry(align(first, reference.durationMs)[0]), dihedral, material, reference.durationMs);
   const agreements = closer ? [...first, ...closer.agreements] : first;
-  const tracks = align(agreements);
+  const tracks = align(agreements, reference.durationMs);
   const durations = { submissionMs: judged.durationMs, referenceMs: reference.durationMs };
   const told = tracksToTell(tracks, policy.minFrames);
   const segments = told.flatMap((t) => segmentsOf(t, durations, HALF_STEP_MS));
