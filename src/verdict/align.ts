@@ -10,6 +10,8 @@ export interface Track {
   around: Agreement[];
 }
 
+export type Span = { atMs: number; untilMs: number };
+
 /** An agreement, and how near it is beside the nearest around it: 1 for that one, less the further away. */
 interface Weighed extends Agreement {
   weight: number;
@@ -46,6 +48,8 @@ function speeds(): number[] {
  *
  * Where little moves, a moment agrees with all moments around the one that it is. So each counts for as much as it is near beside those. With equal
  * votes times in the reference were right to a second in 254 of 517 copies of the tuning half, and a copy was told to be reversed or half as fast; with these in 508.
+ *
+ * @param referenceMs how long the reference lasts; 0 of a still
  */
 export function align(agreements: Agreement[], referenceMs: number): Track[] {
   const tracks: Track[] = [];
@@ -53,18 +57,12 @@ export function align(agreements: Agreement[], referenceMs: number): Track[] {
   while (left.length > 0 && tracks.length < MAX_TRACKS) {
     const weighed = weigh(left);
     const track = strongest(weighed);
-    const isFaint = (a: Weighed) => a.weight < FAINT && isCovered(a, track, referenceMs);
-    tracks.push({ ...track, around: weighed.filter((a) => isFaint(a) && offLine(a, track) <= AROUND_MS) });
+    const isFaint = (a: Weighed) => a.weight < FAINT && offLine(a, { atMs: 0, untilMs: referenceMs }, track) <= TOLERANCE_MS;
+    tracks.push({ ...track, around: weighed.filter((a) => isFaint(a) && offItsLine(a, track) <= AROUND_MS) });
     const explained = new Set(track.agreements.map(atMs));
     left = weighed.filter((a) => !explained.has(a.atMs) && !isFaint(a));
   }
   return tracks;
-}
-
-/** Whether the line says that the submission shows the reference, which lasts `referenceMs`, at that moment. */
-function isCovered({ atMs, untilMs }: Agreement, { speed, offsetMs }: Line, referenceMs: number): boolean {
-  const [from, to] = [speed * atMs + offsetMs, speed * untilMs + offsetMs].sort((a, b) => a - b);
-  return to >= -TOLERANCE_MS && from <= referenceMs + TOLERANCE_MS;
 }
 
 /** What is as near as this to the nearest counts 1/e of it: whole pictures in bits of 256, parts in closeness (0-1). */
@@ -105,16 +103,16 @@ function weigh(agreements: Agreement[]): Weighed[] {
 
 /** Of every moment of the submission the {@link MAX_PER_MOMENT} surest agreements. */
 function surestFew(agreements: Agreement[]): Agreement[] {
-  return [...groupBy(agreements, (a) => a.atMs).values()].flatMap((group) =>
+  return [...groupBy(agreements, atMs).values()].flatMap((group) =>
     group.length <= MAX_PER_MOMENT ? group : group.sort((a, b) => a.doubt - b.doubt).slice(0, MAX_PER_MOMENT),
   );
 }
 
 /** How many different moments of the submission agree. */
-export const momentsOf = (agreements: Agreement[]): number => new Set(agreements.map((a) => a.atMs)).size;
+export const momentsOf = (agreements: Agreement[]): number => new Set(agreements.map(atMs)).size;
 
 /** How many different moments of the reference agree. One alone says nothing of speed. */
-const referenceMomentsOf = (agreements: Agreement[]): number => new Set(agreements.map((a) => a.referenceAtMs)).size;
+const referenceMomentsOf = (agreements: Agreement[]): number => new Set(agreements.map(referenceAtMs)).size;
 
 /**
  * The lines a closer look should try. Where pictures of the submission agree with one of the reference only, as moving ones do for a second
@@ -160,7 +158,7 @@ function evenly<T>(items: T[], count: number): T[] {
  * the submission by one of the reference, which says no more than one does. The plainest explanation wins a draw.
  */
 function worth(found: Found): number {
-  const worthOf = (a: Weighed) => a.weight * (1 - offLine(a, found) / (2 * TOLERANCE_MS));
+  const worthOf = (a: Weighed) => a.weight * (1 - offItsLine(a, found) / (2 * TOLERANCE_MS));
   const plain = Math.abs(found.speed - 1) < 0.02 ? 0.05 : found.speed > 0 ? 0.02 : 0;
   const [seen, known] = [atMs, referenceAtMs].map((timeOf) => sumOfMoments(found.agreements, timeOf, worthOf));
   return Math.sqrt(seen * known) * (1 + plain);
@@ -206,11 +204,15 @@ function offsets(a: Agreement, speed: number): [number, number] {
   return [a.referenceAtMs - Math.max(from, to), a.referenceUntilMs - Math.min(from, to)];
 }
 
-/** Distance of the agreement's rectangle from the line, in ms of the reference; 0 when the line passes through it. */
-function offLine(a: Agreement, { speed, offsetMs }: Line): number {
-  const [from, to] = offsets(a, speed);
-  return Math.max(0, from - offsetMs, offsetMs - to);
+/** How far a moment of the submission lies from where the line says that a span of the reference is, in ms of the reference. */
+export function offLine(seen: Span, known: Span, { speed, offsetMs }: Line): number {
+  const a = speed * seen.atMs + offsetMs;
+  const b = speed * seen.untilMs + offsetMs;
+  return Math.max(0, Math.min(a, b) - known.untilMs, known.atMs - Math.max(a, b));
 }
+
+/** The same of an agreement: 0 when the line passes through its rectangle. */
+const offItsLine = (a: Agreement, line: Line): number => offLine(a, { atMs: a.referenceAtMs, untilMs: a.referenceUntilMs }, line);
 
 function refine(speed: number, offsetMs: number, agreements: Weighed[]): Found {
   let line = { speed, offsetMs };
@@ -228,7 +230,7 @@ function refine(speed: number, offsetMs: number, agreements: Weighed[]): Found {
 
 /** Those on the line; if none are, the surest. */
 function onLine(line: Line, agreements: Weighed[]): Weighed[] {
-  const found = agreements.filter((a) => offLine(a, line) <= TOLERANCE_MS);
+  const found = agreements.filter((a) => offItsLine(a, line) <= TOLERANCE_MS);
   return found.length > 0 ? found : [agreements.reduce((a, b) => (b.doubt < a.doubt ? b : a))];
 }
 

@@ -2,7 +2,7 @@ import { groupBy } from "../fingerprint/group.js";
 import { PATCH_UNITS } from "../fingerprint/patches.js";
 import type { Dihedral, Fingerprint, KnownMaterial, KnownPatch, PatchSet, View } from "../model.js";
 import { type Agreement, chanceOfThere, doubtOfBits, surestOf } from "./agreement.js";
-import type { Track } from "./align.js";
+import { offLine, type Span, type Track } from "./align.js";
 import { bitsBetween, shareOfBlocks } from "./compare-pictures.js";
 import { lookAgain, type Placement } from "./second-look.js";
 import { isTogether } from "./segments.js";
@@ -168,15 +168,6 @@ interface Look {
   /** ... and those that are like it. */
   agreed: Span[];
   agreements: Agreement[];
-}
-
-type Span = { atMs: number; untilMs: number };
-
-/** How far a moment of the submission lies from where the line says the reference's moment is, in ms of the reference. */
-function offLine(seen: Span, known: Span, { speed, offsetMs }: Track): number {
-  const a = speed * seen.atMs + offsetMs;
-  const b = speed * seen.untilMs + offsetMs;
-  return Math.max(0, Math.min(a, b) - known.untilMs, known.atMs - Math.max(a, b));
 }
 
 function lookAtPicture(seen: Seen, track: Track, dihedral: Dihedral, known: KnownMaterial["fingerprints"][number]): Look {

@@ -4,6 +4,7 @@ import { momentOf, PATCH_WITHIN_BITS } from "../fingerprint/patch-hits.js";
 import { PATCH_BYTES, PATCH_UNITS } from "../fingerprint/patches.js";
 import type { Dihedral, Fingerprint, KnownMaterial, KnownPatch, MediaKind, PatchSet } from "../model.js";
 import type { Agreement } from "./agreement.js";
+import { momentsOf } from "./align.js";
 import { isUnmoved } from "./closer-look.js";
 import { bitsBetween, type Picture } from "./compare-pictures.js";
 import type { Policy } from "./policy.js";
@@ -29,9 +30,8 @@ export function isAnotherShot(
   material: KnownMaterial | undefined,
   { withinBits, sceneCloseness }: Policy,
 ): boolean {
-  const times = (some: Agreement[]) => new Set(some.map((a) => a.atMs)).size;
   const whole = agreements.filter(({ bits }) => bits !== undefined && bits <= withinBits);
-  if (3 * times(whole) >= times(agreements)) return false;
+  if (3 * momentsOf(whole) >= momentsOf(agreements)) return false;
   if (material && !moves(material.fingerprints)) return false;
   const standing = standingOf(referenceId, agreements, sets, moments);
   if (!standing || !isStill(standing)) return false;

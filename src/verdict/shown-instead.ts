@@ -2,6 +2,7 @@ import { distance } from "../fingerprint/hash.js";
 import { mirrorPatchHash, PATCH_BYTES, PATCH_UNITS, placeTolerance } from "../fingerprint/patches.js";
 import type { Fingerprint, KnownPatch, PatchSet } from "../model.js";
 import type { Agreement } from "./agreement.js";
+import type { Span } from "./align.js";
 import { type Placement, THERE_BITS } from "./second-look.js";
 
 /** PDQ's quality (0-100) of a picture that is not flat in one encoding and just not in another. */
@@ -9,8 +10,6 @@ const SHOWS_SOMETHING = 70;
 
 /** A picture shows something where it has so many patches that did not lie there before. */
 const SHOWS_PATCHES = 4;
-
-type Span = { atMs: number; untilMs: number };
 
 interface Patch {
   x: number;
