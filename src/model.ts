@@ -231,6 +231,7 @@ export interface Match {
   /** 0-1: the share of those found like this that were right when it was measured. */
   confidence: number;
   transform: Transform;
+  /** In order of the submission's time. */
   segments: Segment[];
   framesAgreeing: number;
   /** Of 256, between whole pictures; null when only parts of pictures agree. */

@@ -181,7 +181,9 @@ function matchOf(
   const tracks = align(agreements, reference.durationMs);
   const durations = { submissionMs: judged.durationMs, referenceMs: reference.durationMs };
   const told = tracksToTell(tracks, policy.minFrames);
-  const segments = told.flatMap((t) => segmentsOf(t, durations, HALF_STEP_MS));
+  const segments = told
+    .flatMap((t) => segmentsOf(t, durations, HALF_STEP_MS))
+    .sort((a, b) => a.submissionFromMs - b.submissionFromMs || a.submissionToMs - b.submissionToMs);
   const seen = told.flatMap((t) => segmentsOf(t, durations, HALF_STEP_MS, true));
   const surest = surestPerMoment(agreements);
   // Also where parts of the picture are surer than the whole of it.

@@ -80,14 +80,14 @@ describe("what is found in time", () => {
     expect(verdict.matches[0].framesAgreeing).toBe(frames.length);
   });
 
-  test("two excerpts at different places give two segments", () => {
+  test("two excerpts at different places give two segments, in order of time, though the later one is surer", () => {
     const frames = everyHalfSecond(0, 60_000);
     const hits = [
-      ...everyHalfSecond(0, 4_000).map((ms) => hitAt(ms / 500 + 10, ms)),
-      ...everyHalfSecond(0, 4_000).map((ms) => hitAt(ms / 500 + 80, 12_000 + ms)),
+      ...everyHalfSecond(0, 3_000).map((ms) => hitAt(ms / 500 + 10, 12_000 + ms)),
+      ...everyHalfSecond(0, 5_000).map((ms) => hitAt(ms / 500 + 80, ms)),
     ];
     const { matches } = judge({ frames, hits, durationMs: 60_000 });
-    expect(matches[0].segments).toHaveLength(2);
+    expect(matches[0].segments.map((s) => Math.round(s.submissionFromMs / 1000))).toEqual([5, 40]);
     expect(matches[0].coverageOfReference).toBeCloseTo(0.4, 1);
   });
 
