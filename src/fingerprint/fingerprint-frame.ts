@@ -31,9 +31,9 @@ const NO_BLOCKHASH = new Uint8Array(0);
 export function fingerprintFrame(frame: Frame, variant = "full", kind: MediaKind = "image"): FrameReading {
   const { atMs, luma, width, height } = frame;
   const { blockhash, picture } = blockhashViews(luma, width, height);
-  const { dct, hash, quality } = pdqOf(picture, 64, 64);
+  const { dct, hash, quality, decided } = pdqOf(picture, 64, 64);
   return {
-    ...usability(frame, quality, picture),
+    ...usability(frame, { quality, decided }, picture),
     fingerprint: {
       ...{ algorithm: ALGORITHM, variant, atMs, untilMs: atMs, pdq: hash, quality },
       blockhash: kind === "image" ? blockhash("original") : NO_BLOCKHASH,

@@ -14,6 +14,13 @@ export const KEPT = {
   patchesPerImage: 48,
 };
 
+/**
+ * At most so many of the patches that are kept are hits of each other, as long as there are others. Flags, bricks and blinds are full of strong patches that all look alike,
+ * and say next to nothing of where they are: a woman before a flag kept 14 stripes and stars, and of 59 copies that were cropped, tilted or framed none was found; with this 15 of 18 are
+ * that were not (docs/detection-experiments.md). With one, what repeats a little (eyes, windows) is lost as well, and with it copies of drawn films.
+ */
+const MOST_ALIKE = 2;
+
 /** With so many of its patches in place, a picture is still seen; but not for longer than this. */
 const STILL_SEEN = 0.6;
 const LONGEST_MS = 10_000;
@@ -27,9 +34,32 @@ export function keptPatchSets(sets: PatchSet[], kind: MediaKind): PatchSet[] {
     const apartMs = last ? set.untilMs - last.untilMs : Number.POSITIVE_INFINITY;
     if (apartMs < KEPT.patchStepMs) continue;
     if (last && apartMs < LONGEST_MS && seenIn(set, last) >= STILL_SEEN) continue;
-    kept.push({ ...set, places: set.places.subarray(0, 3 * count), hashes: set.hashes.subarray(0, PATCH_BYTES * count) });
+    kept.push(onlyOf(set, mostTelling(hashesOf(set), count)));
   }
   return kept;
+}
+
+const hashesOf = ({ hashes }: PatchSet): Uint8Array[] =>
+  Array.from({ length: hashes.length / PATCH_BYTES }, (_, i) => hashes.subarray(PATCH_BYTES * i, PATCH_BYTES * (i + 1)));
+
+/** Which `count` of some patches, given strongest first, say most: the strongest, but of those that look alike only {@link MOST_ALIKE} before all others. */
+export function mostTelling(hashes: Uint8Array[], count: number): number[] {
+  const chosen: number[] = [];
+  const alike: number[] = [];
+  for (let i = 0; i < hashes.length && chosen.length < count; i++) {
+    const others = chosen.filter((j) => distance(hashes[i], hashes[j]) <= PATCH_WITHIN_BITS).length;
+    (others < MOST_ALIKE ? chosen : alike).push(i);
+  }
+  return [...chosen, ...alike].slice(0, count);
+}
+
+function onlyOf(set: PatchSet, indices: number[]): PatchSet {
+  const places = Uint16Array.from(indices.flatMap((i) => [...set.places.subarray(3 * i, 3 * i + 3)]));
+  const hashes = new Uint8Array(PATCH_BYTES * indices.length);
+  for (const [place, i] of indices.entries()) {
+    hashes.set(set.hashes.subarray(PATCH_BYTES * i, PATCH_BYTES * (i + 1)), PATCH_BYTES * place);
+  }
+  return { ...set, places, hashes };
 }
 
 /** Share of the patches of `known` that are in place in `set`. */

@@ -3,6 +3,9 @@ import { DCT_SIDE, dctOf } from "./dct.js";
 import { qualityOf } from "./quality.js";
 import { REDUCED_SIDE, reduceTo64 } from "./reduce.js";
 
+/** A value nearer to the median than this is on one side of it by chance: noise of one grey level moves each value by 1. */
+const CHANCE = 1;
+
 /** Meta's `MIN_HASHABLE_DIM`: a smaller picture gets the hash of all zeros and quality 0. */
 const MIN_SIDE = 5;
 
@@ -12,20 +15,28 @@ const reduced = new Float32Array(REDUCED_SIDE * REDUCED_SIDE);
  * Meta's PDQ of a picture, bit for bit as their C++ computes it from the same luma (row-major, 0-255).
  * "The TMK+PDQF Video-Hashing Algorithm and the PDQ Image-Hashing Algorithm", 2019; `pdqhashing.cpp`.
  *
- * @returns `dct`: 16x16 floats, row-major, what {@link dihedralHashes} needs; `hash`: 256 bits; `quality`: 0-100.
+ * @returns `dct`: 16x16 floats, row-major, what {@link dihedralHashes} needs; `hash`: 256 bits; `quality`: 0-100; `decided`: how many of the bits are
+ * no chance (ours; Meta's has none).
  */
 export function pdqOf(
   luma: Uint8Array | Float32Array,
   width: number,
   height: number,
-): { dct: Float32Array; hash: Hash; quality: number } {
+): { dct: Float32Array; hash: Hash; quality: number; decided: number } {
   if (luma.length < width * height) throw new RangeError(`luma holds ${luma.length} values, and ${width}x${height} needs more`);
   if (width < MIN_SIDE || height < MIN_SIDE) {
-    return { dct: new Float32Array(DCT_SIDE * DCT_SIDE), hash: new Uint8Array(32), quality: 0 };
+    return { dct: new Float32Array(DCT_SIDE * DCT_SIDE), hash: new Uint8Array(32), quality: 0, decided: 0 };
   }
   reduceTo64(luma, width, height, reduced);
   const dct = dctOf(reduced);
-  return { dct, hash: bitsAbove(dct, medianOf(dct)), quality: qualityOf(reduced) };
+  const median = medianOf(dct);
+  return { dct, hash: bitsAbove(dct, median), quality: qualityOf(reduced), decided: decidedBits(dct, median) };
+}
+
+function decidedBits(dct: Float32Array, median: number): number {
+  let decided = 0;
+  for (let at = 0; at < dct.length; at++) if (Math.abs(dct[at] - median) >= CHANCE) decided++;
+  return decided;
 }
 
 /** A bit is set where the value is above the median. Bit 0 is the last of the hexadecimal form. */

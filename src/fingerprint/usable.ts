@@ -15,6 +15,12 @@ export const LEAST_QUALITY = 50;
 const LEAST_DEVIATION = 3;
 const LEAST_RANGE = 13;
 
+/**
+ * At least so many of a hash's 256 bits must be more than chance. Of upright bars and of plain bands all but one row of the transform is zero: seven bars of a test card have 18, and lay
+ * within 22 bits of a moment at which a film begins. Of 67 photographs, pages and films all but two (which are excluded for their quality) have TO FILL or more.
+ */
+const LEAST_DECIDED = 128;
+
 /** Only the wording depends on these: a mean, and a brightest part, that a person would call dark. */
 const DARK_MEAN = 32;
 const DARK_BRIGHTEST = 48;
@@ -24,20 +30,20 @@ export type Usability = { usable: true } | { usable: false; reason: "too dark" |
 /**
  * Whether a frame says enough to be matched, and if not why. Excluded are pictures with next to no contrast (standard
  * deviation, and range between the 1st and 99th percentile, so that a few stray pixels do not count) and those of low PDQ
- * quality. Of those of low quality that have contrast, a thing on a plain wall, parts can still be compared. A photograph darkened to a quarter is usually kept, to a tenth usually not.
+ * quality, or of which most bits are chance. Of those of low quality that have contrast, a thing on a plain wall, parts can still be compared. A photograph darkened to a quarter is usually kept, to a tenth usually not.
  *
  * @param picture the frame's {@link averageTo64}, for a caller that has it already.
  */
 export function usability(
   frame: Frame,
-  quality: number,
+  { quality, decided }: { quality: number; decided: number },
   picture = averageTo64(frame.luma, frame.width, frame.height),
 ): Usability {
   const { mean, deviation, darkest, brightest } = contrastOf(picture);
   if (deviation < LEAST_DEVIATION || brightest - darkest < LEAST_RANGE) {
     return { usable: false, reason: mean < DARK_MEAN ? "too dark" : "flat", hasContrast: false };
   }
-  if (quality < LEAST_QUALITY) {
+  if (quality < LEAST_QUALITY || decided < LEAST_DECIDED) {
     return { usable: false, reason: brightest < DARK_BRIGHTEST ? "too dark" : "low detail", hasContrast: true };
   }
   return { usable: true };

@@ -4,6 +4,7 @@ import { LISTED } from "../fingerprint/meta-pdq.js";
 import { momentOf, PATCH_WITHIN_BITS } from "../fingerprint/patch-hits.js";
 import { PATCH_BYTES, PATCH_UNITS } from "../fingerprint/patches.js";
 import type { Dihedral, Hash, Hit, KnownPatch, PatchHit, PatchSet } from "../model.js";
+import type { Policy } from "./policy.js";
 import { lookAgain, type Placement, SAME_KIND_BITS, type SecondLook } from "./second-look.js";
 import { degreesOf, dihedralOf } from "./turns.js";
 
@@ -28,6 +29,12 @@ export interface Agreement {
   placement?: Placement;
   turnedDeg?: number;
 }
+
+/** Those that were seen: not only in place, as parts of another picture of the same kind of thing are. */
+export const nearOnes = (agreements: Agreement[], { weakCloseness, nearDoubt, farDoubt }: Policy): Agreement[] =>
+  agreements.filter(
+    ({ bits, closeness, doubt }) => bits !== undefined || doubt <= farDoubt || (closeness >= weakCloseness && doubt <= nearDoubt),
+  );
 
 /** The one that leaves least doubt; of several that leave next to none, the nearest. */
 export const surestOf = (agreements: Agreement[]): Agreement =>

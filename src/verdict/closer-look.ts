@@ -1,12 +1,13 @@
 import { groupBy } from "../fingerprint/group.js";
 import { PATCH_UNITS } from "../fingerprint/patches.js";
 import type { Dihedral, Fingerprint, KnownMaterial, KnownPatch, PatchSet, View } from "../model.js";
-import { type Agreement, chanceOfThere, doubtOfBits, surestOf } from "./agreement.js";
+import { type Agreement, chanceOfThere, doubtOfBits, nearOnes, surestOf } from "./agreement.js";
 import { offLine, type Span, type Track } from "./align.js";
 import { bitsBetween, shareOfBlocks } from "./compare-pictures.js";
+import type { Policy } from "./policy.js";
 import { lookAgain, type Placement } from "./second-look.js";
 import { isTogether } from "./segments.js";
-import { momentsShowing, overlayOf } from "./shown-instead.js";
+import { momentsShowing, overlayOf, SHOWS_SOMETHING } from "./shown-instead.js";
 import { degreesOf, TURNS } from "./turns.js";
 
 /** What a closer look at all that is known of a reference found. */
@@ -67,6 +68,7 @@ export function lookCloser(
   dihedral: Dihedral,
   known: KnownMaterial,
   referenceMs: number,
+  policy: Policy,
 ): CloserLook {
   const turnedDeg = surestTurn(lines, dihedral);
   const asTurned = { ...seen, patchSets: seen.patchSets.filter((set) => degreesOf(set) === turnedDeg) };
@@ -77,6 +79,7 @@ export function lookCloser(
       dihedral,
       known,
       referenceMs,
+      policy,
     ),
   );
   const best = looks.reduce((a, b) => (agreedIn(b) > agreedIn(a) ? b : a));
@@ -99,13 +102,20 @@ const LEAST_TOGETHER = 0.6;
 /** Half seconds that agree, fewer the smaller their share of those compared. */
 const agreedIn = ({ agreed, tried }: CloserLook): number => agreed ** 2 / Math.max(tried, 1);
 
-function lookAlong(seen: Seen, track: Track, dihedral: Dihedral, known: KnownMaterial, referenceMs: number): CloserLook {
+function lookAlong(
+  seen: Seen,
+  track: Track,
+  dihedral: Dihedral,
+  known: KnownMaterial,
+  referenceMs: number,
+  policy: Policy,
+): CloserLook {
   const placed = track.agreements.filter((a) => a.placement !== undefined);
   const whole = track.agreements.some((a) => a.bits !== undefined || isUnmoved(a.placement));
   const moments = groupBy(known.patches, (p) => p.atMs);
   const looks = [
     ...(whole ? known.fingerprints.map((f) => lookAtPicture(seen, track, dihedral, f)) : []),
-    ...[...moments.values()].map((patches) => lookAtPatches(seen, track, placed, whole, dihedral, patches)),
+    ...[...moments.values()].map((patches) => lookAtPatches(seen, track, placed, whole, dihedral, patches, policy)),
   ];
   // What was found already is not found again: its patches agree because the placement was made from them.
   const before = new Set(track.agreements.map((a) => a.referenceAtMs));
@@ -117,6 +127,7 @@ function lookAlong(seen: Seen, track: Track, dihedral: Dihedral, known: KnownMat
   const agreed = slots(looks.flatMap((l) => l.agreed));
   const tried = slots(looks.flatMap((l) => [...l.tried, ...l.agreed]));
   for (const slot of slots(shownInstead(seen, track, dihedral, placed, known, referenceMs))) tried.add(slot);
+  for (const slot of notShown(seen, track, known, whole)) tried.add(slot);
   const share = whole ? Math.max(0, ...known.fingerprints.map((f) => shareOfBlocks(seen.fingerprints, f, dihedral))) : 0;
   const together = referenceMs <= AROUND_MS && isTogether(track, { submissionMs: seen.durationMs, referenceMs });
   return { agreements, tried: tried.size, agreed: agreed.size, whole, share, together };
@@ -160,6 +171,21 @@ function shownInstead(
   return momentsShowing(moments, { overlay, placementAt: (set) => nearestPlacement(placed, set) ?? unmoved });
 }
 
+/**
+ * The slots in which the reference shows something while the submission, where it should be, is too dark or flat to compare: a known film behind a shared intro
+ * is not found in a game of three strokes behind the same one. Of parts, moments that have any.
+ */
+function notShown(seen: Seen, track: Track, known: KnownMaterial, whole: boolean): Set<number> {
+  const shown: Span[] = whole ? known.fingerprints.filter((f) => f.quality >= SHOWS_SOMETHING) : known.patches;
+  const comparable: Span[] = whole ? seen.fingerprints : seen.patchSets;
+  const isMissing = (span: Span): boolean => {
+    const atMs = (span.atMs - track.offsetMs) / track.speed;
+    return atMs >= 0 && atMs <= seen.durationMs && comparable.every((s) => offLine(s, span, track) > AGREES_WITHIN_MS);
+  };
+  const moments = new Map(shown.map((span) => [span.atMs, span]));
+  return new Set([...moments.values()].filter(isMissing).map(({ atMs }) => Math.floor(atMs / SLOT_MS)));
+}
+
 /** One moment of the reference, compared. */
 interface Look {
   referenceAtMs: number;
@@ -198,6 +224,7 @@ function lookAtPatches(
   whole: boolean,
   dihedral: Dihedral,
   patches: KnownPatch[],
+  policy: Policy,
 ): Look {
   const { mirrored } = TURNS[dihedral];
   const [{ atMs: referenceAtMs, untilMs: referenceUntilMs }] = patches;
@@ -217,7 +244,7 @@ function lookAtPatches(
       ...{ doubt: chance, part: true, share: look.share, closeness: look.closeness, turnedDeg: degreesOf(set) },
     });
   }
-  return { referenceAtMs, tried, agreed: agreements, agreements };
+  return { referenceAtMs, tried, agreed: nearOnes(agreements, policy), agreements };
 }
 
 /** Whether a placement says that the known picture is where it was, as large as it was. */

@@ -14,7 +14,7 @@ import type {
   Verdict,
   View,
 } from "../model.js";
-import { type Agreement, partAgreements, surestOf, wholeAgreements } from "./agreement.js";
+import { type Agreement, nearOnes, partAgreements, surestOf, wholeAgreements } from "./agreement.js";
 import { align, linesToTry, type Track } from "./align.js";
 import { AROUND_MS, lookCloser } from "./closer-look.js";
 import { coverages, spanMs } from "./coverage.js";
@@ -176,7 +176,8 @@ function matchOf(
   if (!reference) return undefined;
   const [dihedral, first] = strongestView(all);
   const closer =
-    material && lookCloser(judged, linesToTry(align(first, reference.durationMs)[0]), dihedral, material, reference.durationMs);
+    material &&
+    lookCloser(judged, linesToTry(align(first, reference.durationMs)[0]), dihedral, material, reference.durationMs, policy);
   const agreements = closer ? [...first, ...closer.agreements] : first;
   const tracks = align(agreements, reference.durationMs);
   const durations = { submissionMs: judged.durationMs, referenceMs: reference.durationMs };
@@ -184,7 +185,7 @@ function matchOf(
   const segments = told
     .flatMap((t) => segmentsOf(t, durations, HALF_STEP_MS))
     .sort((a, b) => a.submissionFromMs - b.submissionFromMs || a.submissionToMs - b.submissionToMs);
-  const seen = told.flatMap((t) => segmentsOf(t, durations, HALF_STEP_MS, true));
+  const seen = withoutFar(told, policy).flatMap((t) => segmentsOf(t, durations, HALF_STEP_MS, true));
   const surest = surestPerMoment(agreements);
   // Also where parts of the picture are surer than the whole of it.
   const bits = surestPerMoment(agreements.filter((a) => a.bits !== undefined)).map((a) => a.bits!);
@@ -204,7 +205,7 @@ function matchOf(
   const nearShare = shareOf(agreements.filter((a) => a.closeness >= policy.stillCloseness));
   const doubt = doubtOf(
     { ...match, ...coverages(seen, durations), nearShare, sharedMs: spanMs(seen) },
-    surest,
+    nearOnes(surest, policy),
     judged,
     policy,
     closer,
@@ -218,6 +219,12 @@ function matchOf(
   const why = doubt ?? (isScene() ? "scene" : undefined);
   return { ...match, share, closeness, ...(why && { doubt: why }) };
 }
+
+/** Tracks of what was seen ({@link nearOnes}). */
+const withoutFar = (tracks: Track[], policy: Policy): Track[] =>
+  tracks
+    .map((t) => ({ ...t, agreements: nearOnes(t.agreements, policy), around: nearOnes(t.around, policy) }))
+    .filter((t) => t.agreements.length > 0);
 
 /** The dihedral under which most moments agree, surer ones counting more. */
 function strongestView(all: Agreement[]): [Dihedral, Agreement[]] {

@@ -12,10 +12,14 @@ interface Found extends Pick<Match, "coverageOfReference" | "coverageOfSubmissio
   sharedMs: number;
 }
 
-/** What speaks against calling it a match; undefined when nothing does. Whether several cases share it is seen by comparing them, whether it is another shot of the scene by what moves. */
+/**
+ * What speaks against calling it a match; undefined when nothing does. Whether several cases share it is seen by comparing them, whether it is another shot of the scene by what moves.
+ *
+ * @param seen of every moment the surest agreement, without those that are not near
+ */
 export function doubtOf(
   found: Found,
-  surest: Agreement[],
+  seen: Agreement[],
   judged: Judged,
   policy: Policy,
   closer: CloserLook | undefined,
@@ -23,20 +27,16 @@ export function doubtOf(
   if (found.evidence < policy.matchConfidence) return "weak";
   const { reference } = found;
   const isStill = judged.kind === "image" || reference.kind === "image";
-  if (isStill && reference.list !== undefined) return isNear(surest, policy) ? undefined : "listed";
+  if (isStill && reference.list !== undefined) return isNear(seen, policy) ? undefined : "listed";
   if (isStill) return found.nearShare >= policy.stillShare ? undefined : "part";
-  if (isFar(found, surest, policy)) return "weak";
+  if (seen.length === 0) return "weak";
   const shortest = Math.min(reference.durationMs, judged.durationMs);
   const least = shortest < policy.minSpanMs ? policy.minCoverageOfShort : policy.minCoverage;
-  const claimed = Math.max(found.coverageOfReference, found.coverageOfSubmission, shareOfMoments(surest, judged));
-  const most = agreedShare(closer) >= least || (claimed >= least && !isQuotation(surest, closer));
-  const long = surest.length >= policy.minFrames && found.sharedMs >= policy.minSpanMs;
+  const claimed = Math.max(found.coverageOfReference, found.coverageOfSubmission, shareOfMoments(seen, judged));
+  const most = agreedShare(closer) >= least || (claimed >= least && !isQuotation(seen, closer));
+  const long = seen.length >= policy.minFrames && found.sharedMs >= policy.minSpanMs;
   return most || long ? undefined : "short";
 }
-
-/** Parts of another video of the same kind of thing lie where the known ones do, but are not near. */
-const isFar = ({ nearShare }: Found, surest: Agreement[], { farDoubt }: Policy): boolean =>
-  nearShare === 0 && surest.every(({ bits, doubt }) => bits === undefined && doubt > farDoubt);
 
 /** One hash of others, without parts or a second hash that could confirm it, must be nearer than one of ours. */
 const isNear = (surest: Agreement[], { listedBits }: Policy): boolean =>

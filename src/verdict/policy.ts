@@ -38,14 +38,19 @@ export interface Policy {
    */
   stillCloseness: number;
   /**
-   * A video found by parts alone, none of them as near as that, is a match only when at one moment chance leaves no more than this. Of 60 made-up films of
-   * soft clouds beside eight others one left 4e-5; of true copies that are so far the surest moment of each left 1e-8 and less.
+   * Parts that are not near (`weakCloseness`) were seen all the same where chance leaves no more than this. Of 60 made-up films of soft clouds beside eight others, none of them near, one
+   * left 4e-5; of true copies that are so far the surest moment of each left 1e-8 and less.
    */
   farDoubt: number;
   /** Of a video of which only what stands still agrees (see `same-scene.ts`), what is less near than this is for a person even where nothing is missing. */
   sceneCloseness: number;
-  /** What may be chance must be as near as this to be shown to anybody. Without it 67 of 1,200 innocent minutes were for review, with it 25. */
+  /**
+   * What may be chance must be as near as this to be shown to anybody. Without it 67 of 1,200 innocent minutes were for review, with it 25. And parts that
+   * are less near than this, or that chance would give more often than `nearDoubt`, are no part of what was seen of a video: they may be of anything. Of 29 films that share an intro
+   * with 21 known ones, one such moment after it made two match, and six others of another face (0.05 to 0.1).
+   */
   weakCloseness: number;
+  nearDoubt: number;
   /** Less than this share of a known picture, found in a submission for at least so many cases, is a template they share. */
   wholeShare: number;
   templateCases: number;
@@ -65,7 +70,7 @@ export interface Policy {
 }
 
 export const POLICY: Policy = {
-  version: "2026-11-26.5",
+  version: "2026-11-26.6",
   withinBits: 31,
   reviewConfidence: 0.995,
   matchConfidence: 0.9999,
@@ -78,6 +83,7 @@ export const POLICY: Policy = {
   farDoubt: 1e-6,
   sceneCloseness: 0.4,
   weakCloseness: 0.14,
+  nearDoubt: 0.1,
   wholeShare: 0.9,
   templateCases: 3,
   listedBits: 20,

@@ -1,5 +1,5 @@
 import { distance } from "../fingerprint/hash.js";
-import { isInPlace, KEPT } from "../fingerprint/kept.js";
+import { isInPlace, KEPT, mostTelling } from "../fingerprint/kept.js";
 import { momentOf, PATCH_WITHIN_BITS } from "../fingerprint/patch-hits.js";
 import { PATCH_BYTES, PATCH_UNITS } from "../fingerprint/patches.js";
 import type { Dihedral, Fingerprint, KnownMaterial, KnownPatch, MediaKind, PatchSet } from "../model.js";
@@ -148,15 +148,19 @@ function standingOf(
     const others = where.length > 0 ? where : around;
     if (others.length === 0) continue;
     const standing = { still: 0, moving: 0, missing: 0 };
-    // Of a past submission only the strongest patches are kept, so no others of a reference that has just been read can be missing.
-    const strongest = known.slice(0, KEPT.patchesPerVideoFrame);
-    for (const { mustBeSeen, there: seen } of placesOf(a.placement, strongest, set)) {
+    for (const { mustBeSeen, there: seen } of placesOf(a.placement, mostTellingOf(known), set)) {
       if (seen && seen.bits <= PATCH_WITHIN_BITS) standing[standsStill(seen.index, set, others) ? "still" : "moving"]++;
       else if (mustBeSeen) standing.missing++;
     }
     if (!best || there(standing) > there(best)) best = standing;
   }
   return best;
+}
+
+/** Of a past submission only the most telling patches are kept, so no others of a reference that has just been read can be missing. */
+function mostTellingOf(known: KnownPatch[]): KnownPatch[] {
+  const hashes = known.map((k) => k.hash);
+  return mostTelling(hashes, KEPT.patchesPerVideoFrame).map((i) => known[i]);
 }
 
 const isAround = (other: PatchSet, set: PatchSet): boolean => {

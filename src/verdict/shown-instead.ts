@@ -6,7 +6,7 @@ import type { Span } from "./align.js";
 import { type Placement, THERE_BITS } from "./second-look.js";
 
 /** PDQ's quality (0-100) of a picture that is not flat in one encoding and just not in another. */
-const SHOWS_SOMETHING = 70;
+export const SHOWS_SOMETHING = 70;
 
 /** A picture shows something where it has so many patches that did not lie there before. */
 const SHOWS_PATCHES = 4;

@@ -109,7 +109,7 @@ test("of a still under a sticker the share is told block by block, unless it was
     fingerprints: [queryOf(turnBits(still.pdq, pdqBits, random), turnBits(still.blockhash, blockBits, random), 0, random)],
   });
   const shareOf = (seen: ReturnType<typeof under>, placement = unmoved) =>
-    lookCloser(seen, [lineAt(0, partAt(0, 0, placement))], "original", { fingerprints: [still], patches: [] }, 0).share;
+    lookCloser(seen, [lineAt(0, partAt(0, 0, placement))], "original", { fingerprints: [still], patches: [] }, 0, POLICY).share;
   expect(shareOf(under(86, 40))).toBeCloseTo(1 - 40 / 128);
   expect(shareOf(under(110, 40))).toBe(0);
   expect(shareOf(under(86, 150))).toBe(0);
@@ -123,7 +123,7 @@ test("of a past submission too, whose views are not kept, and nothing of a video
     return { durationMs: 0, patchSets: [], fingerprints: [fingerprint] };
   };
   const shareOf = (seen: ReturnType<typeof under>, reference = still) =>
-    lookCloser(seen, [lineAt(0, partAt(0, 0))], "original", { fingerprints: [reference], patches: [] }, 0).share;
+    lookCloser(seen, [lineAt(0, partAt(0, 0))], "original", { fingerprints: [reference], patches: [] }, 0, POLICY).share;
   expect(shareOf(under(turnBits(still.blockhash, 40, random)))).toBeCloseTo(1 - 40 / 128);
   expect(shareOf(under(new Uint8Array(0)))).toBe(0);
   expect(shareOf(under(still.blockhash), { ...still, blockhash: new Uint8Array(0) })).toBe(0);
@@ -137,11 +137,11 @@ test("of two lines that agree alike, the one is taken along which both videos be
     fingerprints: [0, 250, 500, 750].map((atMs) => queryOf(turnBits(known[0].pdq, 10, random), randomHash(random), atMs, random)),
   });
   const lines = [lineAt(-400, partAt(500, 0)), lineAt(0, partAt(0, 0))];
-  const look = lookCloser(copyOf(4_000), lines, "original", start, 4_300);
+  const look = lookCloser(copyOf(4_000), lines, "original", start, 4_300, POLICY);
   expect(look.together).toBe(true);
   expect(look.agreed).toBeGreaterThanOrEqual(2);
-  expect(lookCloser(copyOf(9_000), lines, "original", start, 4_300).together).toBe(false);
-  expect(lookCloser(copyOf(4_000), [lineAt(2_000, partAt(0, 2_000))], "original", start, 4_300).together).toBe(false);
+  expect(lookCloser(copyOf(9_000), lines, "original", start, 4_300, POLICY).together).toBe(false);
+  expect(lookCloser(copyOf(4_000), [lineAt(2_000, partAt(0, 2_000))], "original", start, 4_300, POLICY).together).toBe(false);
 });
 
 test("the same first second in two videos of one length is for review when something else follows", () => {
