@@ -3,7 +3,7 @@ import { cropFrame } from "../../src/fingerprint/borders.js";
 import { keptPatchSets } from "../../src/fingerprint/kept.js";
 import { packPatchSets, unpackPatchSets } from "../../src/fingerprint/pack-patches.js";
 import { byMoment, knownPatches, searchPatches } from "../../src/fingerprint/patch-hits.js";
-import { mirrorPatchHash, PATCH_ALGORITHM, patchesOf } from "../../src/fingerprint/patches.js";
+import { mirrorPatchHash, PATCH_ALGORITHM, PATCH_UNITS, patchesOf } from "../../src/fingerprint/patches.js";
 import type { Frame, PatchSet } from "../../src/model.js";
 import { partAgreements } from "../../src/verdict/agreement.js";
 import { frameOf, GOLDEN_FOLDER, seenThrough } from "./pictures.js";
@@ -50,6 +50,29 @@ function inset(frame: Frame, into: Frame): Frame {
   }
   return { ...into, luma };
 }
+
+/** A photograph before a flag: discs that are all alike, and stronger than what is beside them. */
+function beforeFlag(frame: Frame): Frame {
+  const luma = frame.luma.map((value, at) => {
+    const [x, y] = [at % frame.width, Math.floor(at / frame.width)];
+    if (x > 0.55 * frame.width) return 100 + value / 2;
+    return Math.hypot((x % 32) - 16, (y % 32) - 16) < 10 ? 170 : 90;
+  });
+  return { ...frame, luma };
+}
+
+test("of what repeats all over a picture little is kept, so that it is recognised by the rest when it is cropped", async () => {
+  const flag = beforeFlag(bear);
+  const [kept] = keptPatchSets([setOf(flag, 48)], "video");
+  expect(kept.places.length / 3).toBe(18);
+  const across = Array.from({ length: 18 }, (_, i) => kept.places[3 * i]);
+  expect(across.filter((x) => x < 0.5 * PATCH_UNITS).length).toBeLessThan(9);
+  const sets = [setOf(cropped(flag, 0.05, 0.05, 0.9), 48)];
+  const known = knownPatches("r", [kept]);
+  const hits = await searchPatches(sets, async () => known);
+  const [agreement] = partAgreements(hits, byMoment(known), sets).get("r") ?? [];
+  expect(agreement?.doubt).toBeLessThan(1e-4);
+});
 
 test("what parts say does not depend on the order in which an index gives them", async () => {
   const sets = [setOf(cropped(bear, 0.15, 0.03, 0.8), 96)];

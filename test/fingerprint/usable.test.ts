@@ -20,6 +20,8 @@ const EXCLUDED: [name: string, frame: Frame, reason: string][] = [
   ["noise of quality over 50 on grey", wide(() => 128 + noise(8)), "flat"],
   ["a near-flat gradient", wide((x) => 120 + x / 25), "flat"],
   ["a wide gradient", wide((x) => 64 + x / 2), "low detail"],
+  ["seven upright bars, as of a test card", wide((x) => 235 - 32 * Math.floor((7 * x) / 256)), "low detail"],
+  ["plain bands", wide((_, y) => [40, 90, 40, 200, 120][Math.floor((5 * y) / 144)]), "low detail"],
   ["a faint dark gradient", wide((x) => 8 + x / 10), "too dark"],
 ];
 
@@ -38,6 +40,12 @@ describe("a frame is kept", () => {
   it.each([1, 0.5, 0.25, 0.15])("when it is a photograph at %f of its light, as a night scene is", async (dimmed) => {
     const frame = await frameOf(`${GOLDEN_FOLDER}images/aaa-orig.jpg`, dimmed);
     expect(fingerprintFrame(frame)).toMatchObject({ usable: true });
+  });
+
+  it("when something stands before such bars", () => {
+    const bars = (x: number) => 235 - 32 * Math.floor((7 * x) / 256);
+    const isFigure = (x: number, y: number) => Math.hypot(x - 90, y - 80) < 45 || Math.hypot(x - 150, y - 50) < 25;
+    expect(fingerprintFrame(wide((x, y) => (isFigure(x, y) ? 60 : bars(x))))).toMatchObject({ usable: true });
   });
 
   it("when it is a title on black", () => {

@@ -144,6 +144,19 @@ test("of two lines that agree alike, the one is taken along which both videos be
   expect(lookCloser(copyOf(4_000), [lineAt(2_000, partAt(0, 2_000))], "original", start, 4_300, POLICY).together).toBe(false);
 });
 
+test("a shared intro is for review when nothing comparable follows it where the known video goes on", () => {
+  // Two seconds of intro; then a picture so plain that it has no hash.
+  const intro = submissionWith(knownFrom(0, (second) => (second < 2 ? 4 : undefined))).fingerprints.filter((f) => f.atMs < 2_000);
+  const submission: Judged = { ...submissionWith(() => undefined), fingerprints: intro, durationMs: 10_000 };
+  const found = evidence([hitAt(0, 0, 4), hitAt(1_000, 1, 4)]);
+  const lasting = (quality: number) => ({ ...material, fingerprints: material.fingerprints.map((f) => ({ ...f, quality })) });
+  const kindWith = (quality: number) =>
+    decide(submission, { ...found, material: new Map([["r1", lasting(quality)]]) }, POLICY).kind;
+  expect(kindWith(100)).toBe("review");
+  // What is hardly a picture in the known video may be none in the copy.
+  expect(kindWith(55)).toBe("match");
+});
+
 test("the same first second in two videos of one length is for review when something else follows", () => {
   const submission = { ...submissionWith(knownFrom(0, (second) => (second === 0 ? 4 : undefined))), durationMs: 10_000 };
   const found = evidence([hitAt(0, 0, 4)]);

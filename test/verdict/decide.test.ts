@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Dihedral, Fingerprint, Hit, MediaKind, ReferenceSummary } from "../../src/model.js";
+import { type Agreement, nearOnes } from "../../src/verdict/agreement.js";
 import { decide } from "../../src/verdict/decide.js";
 import { POLICY } from "../../src/verdict/policy.js";
 
@@ -101,6 +102,16 @@ describe("what is found in time", () => {
 });
 
 describe("how sure it is", () => {
+  test("parts that are only in place make no longer piece of a shared second", () => {
+    const moment = { dihedral: "original" as const, part: true, share: 0.5 };
+    const at = (atMs: number, doubt: number, closeness: number): Agreement => ({
+      ...{ atMs, untilMs: atMs, referenceAtMs: atMs, referenceUntilMs: atMs, doubt, closeness, ...moment },
+    });
+    const intro = { ...at(0, 1e-12, 1), bits: 4 };
+    const later = [at(4_000, 1e-3, 0.05), at(4_500, 0.4, 0.3), at(5_000, 1e-7, 0.05), at(5_500, 1e-3, 0.3)];
+    expect(nearOnes([intro, ...later], POLICY).map((a) => a.atMs)).toEqual([0, 5_000, 5_500]);
+  });
+
   test("one shared second in the middle of another video is for a person to look at, not a match", () => {
     const frames = everyHalfSecond(0, 60_000);
     const hits = [hitAt(50, 5_000), hitAt(51, 5_500)];
