@@ -16,8 +16,8 @@ const LEAST_DEVIATION = 3;
 const LEAST_RANGE = 13;
 
 /**
- * At least so many of a hash's 256 bits must be more than chance. Of upright bars and of plain bands all but one row of the transform is zero: seven bars of a test card have 18, and lay
- * within 22 bits of a moment at which a film begins. Of 67 photographs, pages and films all but two (which are excluded for their quality) have TO FILL or more.
+ * At least so many of a hash's 256 bits must be more than chance. Of upright bars and of plain bands next to all of the transform is zero: of a test card of seven bars none is, and it lay
+ * within 22 bits of a moment of a game. Of 573 pictures of 156 photographs, pages, films and games with enough quality those of bars have none, all others 211 and more.
  */
 const LEAST_DECIDED = 128;
 
