@@ -46,8 +46,8 @@ export interface Policy {
   sceneCloseness: number;
   /**
    * What may be chance must be as near as this to be shown to anybody. Without it 67 of 1,200 innocent minutes were for review, with it 25. And parts that
-   * are less near than this, or that chance would give more often than `nearDoubt`, are no part of what was seen of a video: they may be of anything. Of 29 films that share an intro
-   * with 21 known ones, one such moment after it made two match, and six others of another face (0.05 to 0.1).
+   * are less near than this, or that chance would give more often than `nearDoubt`, are no part of what was seen of a video: they may be of anything. Of 26 films that share an intro
+   * with 21 known ones five matched by such moments after it, some of another face (0.05 to 0.1), some of nothing (0.01 to 0.17).
    */
   weakCloseness: number;
   nearDoubt: number;
