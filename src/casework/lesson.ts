@@ -1,7 +1,8 @@
 import { viewsFromHashes } from "../fingerprint/approximate-views.js";
 import { distance } from "../fingerprint/hash.js";
+import { onlyOf } from "../fingerprint/kept.js";
 import { patchHits, patchTable } from "../fingerprint/patch-hits.js";
-import { PATCH_BYTES, placeTolerance } from "../fingerprint/patches.js";
+import { placeTolerance } from "../fingerprint/patches.js";
 import { thin } from "../fingerprint/thin.js";
 import type {
   Fingerprint,
@@ -113,9 +114,7 @@ function knownParts(set: PatchSet, learned: Query[], matches: LessonMatch[]): Pa
   const inPlace = new Set(matches.flatMap((match) => patchesInPlace(set, match)));
   const kept = [...inPlace].sort((a, b) => a - b);
   if (kept.length === 0) return [];
-  const places = Uint16Array.from(kept.flatMap((i) => [...set.places.subarray(3 * i, 3 * i + 3)]));
-  const hashes = Uint8Array.from(kept.flatMap((i) => [...set.hashes.subarray(PATCH_BYTES * i, PATCH_BYTES * (i + 1))]));
-  return [{ ...set, places, hashes }];
+  return [onlyOf(set, kept)];
 }
 
 function patchesInPlace(set: PatchSet, { segments, transform, known }: LessonMatch): number[] {

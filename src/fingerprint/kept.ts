@@ -16,7 +16,7 @@ export const KEPT = {
 
 /**
  * At most so many of the patches that are kept are hits of each other, as long as there are others. Flags, bricks and blinds are full of strong patches that all look alike,
- * and say next to nothing of where they are: of a woman before a flag 17 of 18 lay on the flag, and of 20 copies that were missed for it (cropped, tilted, framed) 16 are found with this
+ * and say next to nothing of where they are: of a woman before a flag 17 of 18 lay on the flag, and of 19 copies that were missed for it (all crops, tilts, screens) 16 are found with this
  * (docs/detection-experiments.md). With one of a kind, what repeats a little (eyes, windows) is lost as well, and with it copies of drawn films.
  */
 const MOST_ALIKE = 2;
@@ -53,7 +53,8 @@ export function mostTelling(hashes: Uint8Array[], count: number): number[] {
   return [...chosen, ...alike].slice(0, count);
 }
 
-function onlyOf(set: PatchSet, indices: number[]): PatchSet {
+/** A set with only the patches at these places in it, in that order. */
+export function onlyOf(set: PatchSet, indices: number[]): PatchSet {
   const places = Uint16Array.from(indices.flatMap((i) => [...set.places.subarray(3 * i, 3 * i + 3)]));
   const hashes = new Uint8Array(PATCH_BYTES * indices.length);
   for (const [place, i] of indices.entries()) {
