@@ -81,6 +81,27 @@ describe.skipIf(browserMissing)(`from a submitted file to a confirmed takedown${
     },
   );
 
+  test("alerts that come one after another all appear by themselves, and take the focus nowhere", async () => {
+    const { page, context, problems } = await signIn(browser, site, "Ana");
+    for (const id of ["row-1", "row-2"]) {
+      const [alert] = (await submit(id)).alerts;
+      await page.locator(`#alert-${alert.id}`).waitFor({ timeout: 45_000 });
+      expect(await page.evaluate("document.activeElement === document.body")).toBe(true);
+    }
+    expect(problems).toEqual([]);
+    await context.close();
+  });
+
+  test("what somebody enters into the filters stays when an alert comes", async () => {
+    const { page, context } = await signIn(browser, site, "Ana");
+    await page.locator(".filters summary").click();
+    await page.locator("input[name=platform]").fill("video");
+    await submit("filter-1");
+    await page.locator("[data-changed]").waitFor({ timeout: 45_000 });
+    expect(await page.locator("input[name=platform]").inputValue()).toBe("video");
+    await context.close();
+  });
+
   test("a file can be asked about: is this known?", async () => {
     const { page, context } = await signIn(browser, site, "Ana");
     await page.goto("/search");

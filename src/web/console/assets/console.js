@@ -81,17 +81,18 @@
     if (event.target.closest?.("[data-close]")) event.target.closest("dialog").close();
   });
 
-  /* After the middle of the page was swapped, the focus is where it was. */
-  document.addEventListener("htmx:after:swap", () => {
+  /* After an act swapped the middle of the page, the focus is where it was. A list that came by itself takes it nowhere: nobody had it there. */
+  document.addEventListener("htmx:after:swap", (event) => {
+    if (event.detail.ctx?.live) return;
     const all = rows();
     if (document.activeElement === body && all.length > 0) focusRow(all[Math.min(lastRow, all.length - 1)]);
     else if (document.activeElement === body) $("#main")?.focus();
   });
 
-  /* Live: numbers come by themselves. A list changes under nobody's hands: only when nothing in it is selected or has the focus. */
+  /* Live: numbers come by themselves. A list changes under nobody's hands: only when nothing in it is selected, and nothing in the page's middle (its filters too) has the focus. */
   if (body.dataset.mark === undefined || !window.EventSource) return;
   const list = () => $("form[data-list]");
-  const isBusy = () => list().contains(document.activeElement) || $("[data-row] input:checked") || $(".flash");
+  const isBusy = () => $("#main :focus") || $("[data-row] input:checked") || $(".flash");
   const sayChanged = () => {
     const note = $("[data-changed]");
     if (note) note.hidden = false;
