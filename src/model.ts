@@ -110,7 +110,7 @@ export interface PatchSet {
   height: number;
   /** x, y (middle) and side of each patch. */
   places: Uint16Array;
-  /** 128 bits (16 bytes) of each patch. */
+  /** 64 bits (8 bytes) of each patch, or twice as many of those that were submitted so. */
   hashes: Uint8Array;
 }
 
@@ -156,7 +156,7 @@ export interface PatchHit {
   referenceUntilMs: number;
   /** The reference's patch, lengths in 1/4096; `id` tells it from the reference's others. */
   known: { id: string; x: number; y: number; side: number };
-  /** Hamming distance, of 128 bits. */
+  /** Hamming distance, of 64 bits. */
   distance: number;
 }
 

@@ -4,6 +4,7 @@ import { createBoxReader } from "./fingerprint/box-reader.js";
 import { type FrameReading, fingerprintFrame } from "./fingerprint/fingerprint-frame.js";
 import { LISTED, listedQuery, type StillFrame, type StillReading } from "./fingerprint/meta-pdq.js";
 import { createPatchReader } from "./fingerprint/patch-reader.js";
+import { shortened } from "./fingerprint/patches.js";
 import { createThinner, type ThinOptions } from "./fingerprint/thin.js";
 import type { Fingerprint, Frame, MediaFile, MediaKind, MediaSource, Probe, Query, View } from "./model.js";
 
@@ -204,7 +205,7 @@ function given(media: Extract<MediaSource, { fingerprints: unknown }>): StillRea
     kind: media.kind,
     durationMs: media.durationMs,
     fingerprints: own.length > 0 ? own : withViews,
-    patchSets: media.patchSets,
+    patchSets: media.patchSets.map(shortened),
     framesRead: media.fingerprints.length,
     framesUnusable: 0,
     timingsMs: { fetch: 0, decode: 0, hash: 0 },

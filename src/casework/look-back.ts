@@ -1,7 +1,7 @@
 import type { Pool, PoolClient } from "pg";
 import { withInverted } from "../fingerprint/fingerprint-frame.js";
 import { LISTED } from "../fingerprint/meta-pdq.js";
-import { unpackPatchSets } from "../fingerprint/pack-patches.js";
+import { unpackLongPatchSets, unpackPatchSets } from "../fingerprint/pack-patches.js";
 import {
   DIHEDRALS,
   type MediaKind,
@@ -34,12 +34,14 @@ interface Row {
   quality: number[];
   pdq: Buffer;
   blockhash: Buffer;
-  patches: Buffer;
+  patchSets: Buffer;
+  longPatchSets: Buffer;
 }
 
 const STORED = `
   select s.seq, s.id, s.content, encode(s.media_sha256, 'hex') as sha256, s.kind, s.duration_ms as "durationMs",
-         f.algorithm, f.variants, f.at_ms as "atMs", f.until_ms as "untilMs", f.quality, f.pdq, f.blockhash, f.patches
+         f.algorithm, f.variants, f.at_ms as "atMs", f.until_ms as "untilMs", f.quality, f.pdq, f.blockhash,
+         f.patch_sets as "patchSets", f.patches as "longPatchSets"
   from submission s
   join submission_fingerprint f on f.submission_id = s.id`;
 
@@ -84,7 +86,7 @@ function storedSubmission(row: Row): PastSubmission {
     kind: row.kind,
     durationMs: Number(row.durationMs),
     fingerprints: all.filter((f) => f !== listed),
-    patchSets: unpackPatchSets(row.patches),
+    patchSets: [...unpackPatchSets(row.patchSets), ...unpackLongPatchSets(row.longPatchSets)],
   };
 }
 

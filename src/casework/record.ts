@@ -132,7 +132,7 @@ async function insertFingerprints(tx: PoolClient, submissionId: string, reading:
   const patches = packPatchSets(keptPatchSets(reading.patchSets, reading.kind));
   const packed = (key: "pdq" | "blockhash") => Buffer.concat(fingerprints.map((f) => f[key]));
   await tx.query(
-    `insert into submission_fingerprint (submission_id, algorithm, variants, at_ms, until_ms, quality, pdq, blockhash, patches, expires_at)
+    `insert into submission_fingerprint (submission_id, algorithm, variants, at_ms, until_ms, quality, pdq, blockhash, patch_sets, expires_at)
      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, now() + make_interval(days => $10))`,
     [
       submissionId,

@@ -1,5 +1,5 @@
 import type { PatchSet } from "../model.js";
-import { PATCH_ALGORITHM, PATCH_BYTES } from "./patches.js";
+import { LONG_PATCH_ALGORITHM, LONG_PATCH_BYTES, PATCH_ALGORITHM, PATCH_BYTES, shortened } from "./patches.js";
 
 const SET_BYTES = 13;
 const PLACE_BYTES = 6;
@@ -30,7 +30,13 @@ export function packPatchSets(sets: PatchSet[]): Uint8Array {
 }
 
 /** What {@link packPatchSets} packed. */
-export function unpackPatchSets(bytes: Uint8Array): PatchSet[] {
+export const unpackPatchSets = (bytes: Uint8Array): PatchSet[] => unpack(bytes, PATCH_ALGORITHM, PATCH_BYTES);
+
+/** What was packed before patches had 64 bits, as if it were packed today. */
+export const unpackLongPatchSets = (bytes: Uint8Array): PatchSet[] =>
+  unpack(bytes, LONG_PATCH_ALGORITHM, LONG_PATCH_BYTES).map(shortened);
+
+function unpack(bytes: Uint8Array, algorithm: string, hashBytes: number): PatchSet[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const sets: PatchSet[] = [];
   for (let at = 0; at < bytes.length; ) {
@@ -38,15 +44,15 @@ export function unpackPatchSets(bytes: Uint8Array): PatchSet[] {
     const places = at + SET_BYTES;
     const hashes = places + PLACE_BYTES * count;
     sets.push({
-      algorithm: PATCH_ALGORITHM,
+      algorithm,
       atMs: view.getUint32(at),
       untilMs: view.getUint32(at + 4),
       width: view.getUint16(at + 8),
       height: view.getUint16(at + 10),
       places: Uint16Array.from({ length: 3 * count }, (_, i) => view.getUint16(places + 2 * i)),
-      hashes: bytes.slice(hashes, hashes + PATCH_BYTES * count),
+      hashes: bytes.slice(hashes, hashes + hashBytes * count),
     });
-    at = hashes + PATCH_BYTES * count;
+    at = hashes + hashBytes * count;
   }
   return sets;
 }

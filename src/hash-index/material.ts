@@ -1,6 +1,7 @@
 import type { Fingerprint, KnownMaterial, KnownPatch } from "../model.js";
 import type { Db } from "../platform/database.js";
 import type { Region } from "../verdict/decide.js";
+import { PATCH_COLUMNS } from "./patches.js";
 
 type FingerprintRow = Omit<Fingerprint, "pdq" | "blockhash"> & { referenceId: string; blockhash: Buffer | null; pdq: Buffer };
 
@@ -24,7 +25,7 @@ export async function materialOf(db: Db, regions: Region[]): Promise<Map<string,
     material.get(referenceId)?.fingerprints.push({ ...fingerprint, blockhash: blockhash ?? new Uint8Array() });
   }
   const patches = await db.query<KnownPatch & { hash: Buffer }>(
-    `select p.id, p.reference_id as "referenceId", p.at_ms as "atMs", p.until_ms as "untilMs", p.x, p.y, p.side, p.hash
+    `select ${PATCH_COLUMNS}
      from unnest($1::uuid[], $2::int[], $3::int[]) as r (reference_id, from_ms, to_ms)
      join reference_patch p on p.reference_id = r.reference_id and p.until_ms >= r.from_ms and p.at_ms <= r.to_ms`,
     asked,

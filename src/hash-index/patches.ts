@@ -8,10 +8,18 @@ import {
   type PatchTable,
   searchPatches,
 } from "../fingerprint/patch-hits.js";
+import { LONG_PATCH_ALGORITHM, PATCH_BYTES } from "../fingerprint/patches.js";
 import type { KnownPatch, PatchHit, PatchSet } from "../model.js";
 import type { Db } from "../platform/database.js";
 
 const BANDS = Array.from({ length: PATCH_BANDS }, (_, band) => band);
+
+/** A known patch's columns in table `p`. Of one that was kept with twice as many bits (until migration 010) the first half are what it is today. */
+export const PATCH_COLUMNS = `p.id, p.reference_id as "referenceId", p.at_ms as "atMs", p.until_ms as "untilMs", p.x, p.y, p.side,
+  substring(p.hash for ${PATCH_BYTES}) as hash`;
+
+/** Whether a patch in table `p` is of an algorithm (a parameter or a literal), as it is or its first half. */
+export const isOfAlgorithm = (algorithm: string): string => `p.algorithm in (${algorithm}, '${LONG_PATCH_ALGORITHM}')`;
 
 /** A condition a band's expression index answers. */
 const inBand = (band: number): string =>
@@ -26,10 +34,10 @@ export async function lookupPatches(db: Db, sets: PatchSet[], algorithm: string)
 export async function candidatePatches(db: Db, table: PatchTable, algorithm: string): Promise<KnownPatch[]> {
   if (table.origins.length === 0) return [];
   const { rows } = await db.query<KnownPatch & { hash: Buffer }>(
-    `select p.id, p.reference_id as "referenceId", p.at_ms as "atMs", p.until_ms as "untilMs", p.x, p.y, p.side, p.hash
+    `select ${PATCH_COLUMNS}
      from reference_patch p
      join reference r on r.id = p.reference_id
-     where r.retired_at is null and p.algorithm = $1 and (${BANDS.map(inBand).join(" or ")})`,
+     where r.retired_at is null and ${isOfAlgorithm("$1")} and (${BANDS.map(inBand).join(" or ")})`,
     [algorithm, ...BANDS.map((band) => asArray(bandValues(table, band)))],
   );
   return rows;
@@ -66,7 +74,7 @@ export async function momentsOfHits(db: Db, hits: PatchHit[], least: number): Pr
   const worth = [...pairs.values()].filter((pair) => pair.length >= least).map(([hit]) => hit);
   const moments = [...groupBy(worth, (h) => momentOf(h.referenceId, h.referenceAtMs)).values()].map(([hit]) => hit);
   const { rows } = await db.query<KnownPatch & { hash: Buffer }>(
-    `select p.id, p.reference_id as "referenceId", p.at_ms as "atMs", p.until_ms as "untilMs", p.x, p.y, p.side, p.hash
+    `select ${PATCH_COLUMNS}
      from unnest($1::uuid[], $2::int[]) as m (reference_id, at_ms)
      join reference_patch p using (reference_id, at_ms)`,
     [moments.map((m) => m.referenceId), moments.map((m) => m.referenceAtMs)],
@@ -74,11 +82,10 @@ export async function momentsOfHits(db: Db, hits: PatchHit[], least: number): Pr
   return byMoment(rows);
 }
 
-/** The patches an active reference is recognised by. */
+/** The patches a reference is recognised by, in the order in which they were kept. */
 export async function patchesOfReference(db: Db, referenceId: string): Promise<KnownPatch[]> {
   const { rows } = await db.query<KnownPatch & { hash: Buffer }>(
-    `select id, reference_id as "referenceId", at_ms as "atMs", until_ms as "untilMs", x, y, side, hash
-     from reference_patch where reference_id = $1`,
+    `select ${PATCH_COLUMNS} from reference_patch p where p.reference_id = $1 order by p.id`,
     [referenceId],
   );
   return rows;

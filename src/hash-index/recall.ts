@@ -5,6 +5,7 @@ import { LISTED, META_ALGORITHM, type StillReading } from "../fingerprint/meta-p
 import { PATCH_BYTES, PATCH_UNITS } from "../fingerprint/patches.js";
 import type { Fingerprint, KnownPatch, MediaKind, PatchSet, Query } from "../model.js";
 import type { Db } from "../platform/database.js";
+import { isOfAlgorithm, PATCH_COLUMNS } from "./patches.js";
 
 /** What is known of a file's bytes without decoding them. */
 export type Recalled = Pick<StillReading, "kind" | "durationMs" | "fingerprints" | "patchSets" | "listed">;
@@ -34,7 +35,7 @@ export async function recall(
      from reference r
      where r.sha256 = decode($1, 'hex') and r.algorithm = $2 and r.retired_at is null
        and r.learned_from is null and r.list_entry is null
-       and exists (select from reference_patch p where p.reference_id = r.id and p.algorithm = $3)
+       and exists (select from reference_patch p where p.reference_id = r.id and ${isOfAlgorithm("$3")})
      order by r.seq limit 1`,
     [sha256, algorithm, patchAlgorithm],
   );
@@ -80,8 +81,7 @@ type Patch = Omit<KnownPatch, "id" | "referenceId">;
 
 async function patchesOf(db: Db, referenceId: string, algorithm: string): Promise<Patch[]> {
   const { rows } = await db.query<Patch>(
-    `select at_ms as "atMs", until_ms as "untilMs", x, y, side, hash
-     from reference_patch where reference_id = $1 and algorithm = $2 order by at_ms, id`,
+    `select ${PATCH_COLUMNS} from reference_patch p where p.reference_id = $1 and ${isOfAlgorithm("$2")} order by p.at_ms, p.id`,
     [referenceId, algorithm],
   );
   return rows;

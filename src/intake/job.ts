@@ -2,7 +2,7 @@ import { z } from "zod";
 import { InvalidSubmissionError } from "../errors.js";
 import { ALGORITHM } from "../fingerprint/fingerprint-frame.js";
 import { hashFromHex } from "../fingerprint/hash.js";
-import { PATCH_ALGORITHM } from "../fingerprint/patches.js";
+import { LONG_PATCH_ALGORITHM, LONG_PATCH_BYTES, PATCH_ALGORITHM, PATCH_BYTES } from "../fingerprint/patches.js";
 import type { MediaSource, Submission } from "../model.js";
 import { isDeeperThan } from "./depth.js";
 
@@ -38,17 +38,29 @@ const fingerprint = z.strictObject({
   quality: z.number().min(0).max(100),
 });
 
+/** Agents that were built before patches had 64 bits go on submitting twice as many. */
+const DIGITS_A_PATCH: Record<string, number> = {
+  [PATCH_ALGORITHM]: 2 * PATCH_BYTES,
+  [LONG_PATCH_ALGORITHM]: 2 * LONG_PATCH_BYTES,
+};
+
 const patchSet = z
   .strictObject({
-    algorithm: text(64).refine((v) => v === PATCH_ALGORITHM, `must be ${PATCH_ALGORITHM}`),
+    algorithm: text(64).refine(
+      (v) => Object.hasOwn(DIGITS_A_PATCH, v),
+      `must be ${PATCH_ALGORITHM} (or, of older agents, ${LONG_PATCH_ALGORITHM})`,
+    ),
     atMs: ms,
     untilMs: ms,
     width: z.number().int().min(1).max(4096),
     height: z.number().int().min(1).max(4096),
     places: z.array(z.number().int().min(0).max(65_535)).max(3 * 255),
-    hashes: z.string().regex(/^([0-9a-f]{32})*$/, "must be 32 lower-case hexadecimal digits for each patch"),
+    hashes: z.string().regex(/^([0-9a-f]{16})*$/, "must be 16 lower-case hexadecimal digits for each patch (32 of older agents)"),
   })
-  .refine((set) => set.places.length * 32 === set.hashes.length * 3, "needs three places and one hash for each patch");
+  .refine(
+    ({ algorithm, places, hashes }) => places.length * DIGITS_A_PATCH[algorithm] === hashes.length * 3,
+    "needs three places and one hash for each patch",
+  );
 
 const media = z
   .strictObject({

@@ -65,10 +65,10 @@ const OWN_PLACE = 0.5;
 export const doubtOfBits = (bits: number): number => 10 ** (3.5 * (bits / 31) ** 2 - 6);
 
 /**
- * Share of chance hits that are at most this far apart, of those within 24 bits. Between pictures that have nothing in common
- * hits grow by 1.32 for each bit (266 within 20 bits, 881 within 24, of 176,256 pairs of patches); true ones lie at 9 (median).
+ * Share of chance hits that are at most this far apart, of those within 12 bits. Between pictures that have nothing in common
+ * hits grow by 1.74 for each bit (with 128 bits by 1.32: 266 within 20, 881 within 24, of 176,256 pairs of patches); true ones lie at 4 or 5 (median).
  */
-const chanceOfBits = (bits: number): number => Math.max(0.005, 1.32 ** (bits - PATCH_WITHIN_BITS));
+const chanceOfBits = (bits: number): number => Math.max(0.005, 1.74 ** (bits - PATCH_WITHIN_BITS));
 
 /** So many hits are added to those of a pair when the chance of a distance is counted among them: a few say little. */
 const HITS_TO_COUNT = 20;

@@ -7,7 +7,7 @@ import { lessonFrom } from "../../src/casework/lesson.js";
 import { TransientError } from "../../src/errors.js";
 import { viewsFromHashes } from "../../src/fingerprint/approximate-views.js";
 import { ALGORITHM } from "../../src/fingerprint/fingerprint-frame.js";
-import { PATCH_ALGORITHM } from "../../src/fingerprint/patches.js";
+import { PATCH_ALGORITHM, PATCH_BYTES } from "../../src/fingerprint/patches.js";
 import { addReference, retireReference } from "../../src/hash-index/references.js";
 import type { Match, PastSubmission, PatchSet, Query, Reading } from "../../src/model.js";
 import { createLog } from "../../src/platform/log.js";
@@ -221,7 +221,7 @@ describe("what a crash interrupted is finished:", () => {
 
 describe("of the parts of a picture", () => {
   const random = randomFrom(42);
-  const patch = (x: number, y: number, hash = randomHash(random).slice(0, 16)) => ({ x, y, side: 200, hash });
+  const patch = (x: number, y: number, hash = randomHash(random).slice(0, PATCH_BYTES)) => ({ x, y, side: 200, hash });
   type Patch = ReturnType<typeof patch>;
   const setOf = (atMs: number, patches: Patch[]): PatchSet => ({
     ...{ algorithm: PATCH_ALGORITHM, atMs, untilMs: atMs, width: 4096, height: 2304 },

@@ -1,9 +1,17 @@
 import { describe, expect, it, test } from "vitest";
 import { cropFrame } from "../../src/fingerprint/borders.js";
 import { keptPatchSets } from "../../src/fingerprint/kept.js";
-import { packPatchSets, unpackPatchSets } from "../../src/fingerprint/pack-patches.js";
+import { packPatchSets, unpackLongPatchSets, unpackPatchSets } from "../../src/fingerprint/pack-patches.js";
 import { byMoment, knownPatches, searchPatches } from "../../src/fingerprint/patch-hits.js";
-import { mirrorPatchHash, PATCH_ALGORITHM, PATCH_UNITS, patchesOf } from "../../src/fingerprint/patches.js";
+import {
+  LONG_PATCH_ALGORITHM,
+  mirrorPatchHash,
+  PATCH_ALGORITHM,
+  PATCH_BYTES,
+  PATCH_UNITS,
+  patchesOf,
+  shortened,
+} from "../../src/fingerprint/patches.js";
 import type { Frame, PatchSet } from "../../src/model.js";
 import { partAgreements } from "../../src/verdict/agreement.js";
 import { frameOf, GOLDEN_FOLDER, seenThrough } from "./pictures.js";
@@ -118,7 +126,7 @@ describe("patches", () => {
   it("are no more than asked for, strongest first, and inside the picture", () => {
     const few = patchesOf(bridge, 5);
     const many = patchesOf(bridge, 40);
-    expect(few.hashes).toHaveLength(5 * 16);
+    expect(few.hashes).toHaveLength(5 * PATCH_BYTES);
     expect([...few.places]).toEqual([...many.places.slice(0, 15)]);
     for (let i = 0; i < many.places.length; i += 3) expect(many.places[i]).toBeLessThanOrEqual(many.width);
   });
@@ -130,7 +138,7 @@ describe("patches", () => {
   it("have hashes that a second mirroring brings back", () => {
     const { hashes } = patchesOf(bridge, 8);
     for (let i = 0; i < 8; i++) {
-      const hash = hashes.subarray(16 * i, 16 * i + 16);
+      const hash = hashes.subarray(PATCH_BYTES * i, PATCH_BYTES * (i + 1));
       expect(mirrorPatchHash(mirrorPatchHash(hash))).toEqual(hash);
     }
   });
@@ -147,6 +155,16 @@ describe("patches", () => {
     );
   });
 
+  it("of twice as many bits are taken for their first half, submitted or kept; others stay as they are", () => {
+    const set = setOf(bridge, 3);
+    const halves = [0, 1, 2].map((i) => set.hashes.subarray(PATCH_BYTES * i, PATCH_BYTES * (i + 1)));
+    const hashes = Uint8Array.from(halves.flatMap((half, i) => [...half, ...new Uint8Array(PATCH_BYTES).fill(200 + i)]));
+    const long = { ...set, algorithm: LONG_PATCH_ALGORITHM, hashes };
+    expect(shortened(long)).toEqual(set);
+    expect(shortened(set)).toBe(set);
+    expect(unpackLongPatchSets(packPatchSets([long, { ...long, atMs: 9 }]))).toEqual([set, { ...set, atMs: 9 }]);
+  });
+
   const everyHalfSecond = (pictureAt: (i: number) => Parameters<typeof setOf>[0]) =>
     Array.from({ length: 24 }, (_, i) => ({ ...setOf(pictureAt(i), 20), atMs: i * 500, untilMs: i * 500 }));
 
@@ -156,7 +174,7 @@ describe("patches", () => {
       "video",
     );
     expect(kept.map((s) => s.atMs)).toEqual([0, 3000, 6000, 9000]);
-    expect(kept[0].hashes).toHaveLength(18 * 16);
+    expect(kept[0].hashes).toHaveLength(18 * PATCH_BYTES);
   });
 
   it("are kept of a picture every ten seconds while it stays", () => {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { distance } from "../../src/fingerprint/hash.js";
+import { PATCH_BYTES } from "../../src/fingerprint/patches.js";
 import { lookup, MAX_WITHIN_BITS } from "../../src/hash-index/lookup.js";
 import { materialOf } from "../../src/hash-index/material.js";
 import { postYoung } from "../../src/hash-index/pack.js";
@@ -109,5 +110,5 @@ test("gives all that is known of the asked part of a reference, as it was stored
 const patchSet = (atMs: number): PatchSet => ({
   ...{ algorithm: "patch/1", atMs, untilMs: atMs, width: 4096, height: 2304 },
   places: Uint16Array.from([1000, 1000, 400, 2000, 1500, 500]),
-  hashes: Uint8Array.from({ length: 32 }, (_, i) => (atMs + 37 * i) % 256),
+  hashes: Uint8Array.from({ length: 2 * PATCH_BYTES }, (_, i) => (atMs + 37 * i) % 256),
 });

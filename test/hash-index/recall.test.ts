@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { type App, openApp } from "../../src/app.js";
 import { ALGORITHM, withInverted } from "../../src/fingerprint/fingerprint-frame.js";
 import { LISTED, type StillReading } from "../../src/fingerprint/meta-pdq.js";
-import { PATCH_ALGORITHM } from "../../src/fingerprint/patches.js";
+import { PATCH_ALGORITHM, PATCH_BYTES } from "../../src/fingerprint/patches.js";
 import { recall } from "../../src/hash-index/recall.js";
 import { addReference, retireReference } from "../../src/hash-index/references.js";
 import type { MediaKind, PatchSet } from "../../src/model.js";
@@ -44,7 +44,7 @@ interface Shape {
 const patchSetAt = (atMs: number, count: number, random: () => number): PatchSet => ({
   ...{ algorithm: PATCH_ALGORITHM, atMs, untilMs: atMs, width: 4096, height: 2304 },
   places: Uint16Array.from({ length: 3 * count }, (_, i) => [300 + random() * 3500, 300 + random() * 1700, 600][i % 3]),
-  hashes: Uint8Array.from({ length: 16 * count }, () => random() * 256),
+  hashes: Uint8Array.from({ length: PATCH_BYTES * count }, () => random() * 256),
 });
 
 /** What reading a file of that shape would give. */

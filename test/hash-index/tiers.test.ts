@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { pino } from "pino";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { distance } from "../../src/fingerprint/hash.js";
+import { LONG_PATCH_ALGORITHM, PATCH_BYTES } from "../../src/fingerprint/patches.js";
 import { createInProcessIndex } from "../../src/hash-index/in-process/in-process-index.js";
 import { startThreads } from "../../src/hash-index/in-process/threads.js";
 import { createHashIndex, type HashIndex } from "../../src/hash-index/index-tiers.js";
@@ -158,16 +159,22 @@ test("stills' blockhashes are compared in both tiers alike", async () => {
   }
 });
 
-test("patches are found in both tiers alike", async () => {
+test("patches are found in both tiers alike, those that are kept with twice as many bits as well", async () => {
   const random = randomFrom(9_000);
   const setOf = (atMs: number, hashes: Hash[]): PatchSet => ({
     ...{ algorithm: PATCHES, atMs, untilMs: atMs + 500, width: 640, height: 360 },
     places: Uint16Array.from(hashes.flatMap((_, i) => [i, 2 * i, 100])),
-    hashes: Uint8Array.from(hashes.flatMap((h) => [...h.subarray(0, 16)])),
+    hashes: Uint8Array.from(hashes.flatMap((h) => [...h.subarray(0, PATCH_BYTES)])),
   });
   const hashes = Array.from({ length: 12 }, () => randomHash(random));
   const loaded = readingWith(9_001, [randomHash(random)], [setOf(0, hashes)]);
   await addReference(database.pool, known("C-patches"), loaded, ALGORITHM);
+  const before = readingWith(9_003, [randomHash(random)], [setOf(6_000, hashes)]);
+  const { id: old } = await addReference(database.pool, known("C-patches"), before, ALGORITHM);
+  await database.pool.query(
+    "update reference_patch set algorithm = $2, hash = hash || decode(repeat('5a', 8), 'hex') where reference_id = $1",
+    [old, LONG_PATCH_ALGORITHM],
+  );
   const index = await inMemory();
   const arrived = readingWith(
     9_002,
@@ -190,6 +197,7 @@ test("patches are found in both tiers alike", async () => {
   const lines = (hits: PatchHit[]) => hits.map((h) => JSON.stringify(h)).sort();
   const expected = lines(await POSTGRES.lookupPatches(database.pool, asked, PATCHES));
   expect(expected.length).toBeGreaterThan(40);
+  expect(expected.filter((line) => line.includes(old)).length).toBeGreaterThan(20);
   expect(lines(await index.lookups().lookupPatches(database.pool, asked, PATCHES))).toEqual(expected);
 });
 

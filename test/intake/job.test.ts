@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { InvalidSubmissionError } from "../../src/errors.js";
 import { ALGORITHM } from "../../src/fingerprint/fingerprint-frame.js";
+import { LONG_PATCH_ALGORITHM, PATCH_ALGORITHM, PATCH_BYTES } from "../../src/fingerprint/patches.js";
 import { parseJob } from "../../src/intake/job.js";
 
 const HEX = "0f".repeat(32);
@@ -9,6 +10,11 @@ const NUL = "\u0000";
 const base = { version: 1, submissionId: "post-1", media: { url: "https://cdn.example/a.mp4" } };
 const fingerprint = { algorithm: ALGORITHM, atMs: 0, pdq: HEX, blockhash: HEX, quality: 90 };
 const hashes = { sha256: HEX, kind: "video", fingerprints: [fingerprint] };
+const patchSet = {
+  ...{ algorithm: PATCH_ALGORITHM, atMs: 0, untilMs: 0, width: 4096, height: 2304, places: [1, 2, 3] },
+  hashes: "0f".repeat(PATCH_BYTES),
+};
+const withPatches = (over: object) => ({ ...base, media: { ...hashes, patchSets: [patchSet, { ...patchSet, ...over }] } });
 
 /** An array in an array in an array ... as JSON.parse gives it, which follows deeper than JSON.stringify does. */
 const nested = (levels: number): unknown => JSON.parse("[".repeat(levels) + "]".repeat(levels));
@@ -60,6 +66,11 @@ const bad: [what: string, job: unknown, field: string][] = [
     { ...base, media: { ...hashes, fingerprints: [{ ...fingerprint, quality: 101 }] } },
     "media.fingerprints.0.quality",
   ],
+  ["patches of another algorithm", withPatches({ algorithm: "brief/0" }), "media.patchSets.1.algorithm"],
+  ["patches of an algorithm that every object has", withPatches({ algorithm: "constructor" }), "media.patchSets.1.algorithm"],
+  ["half a patch", withPatches({ hashes: "0f" }), "media.patchSets.1.hashes"],
+  ["two hashes for one place", withPatches({ hashes: "0f".repeat(2 * PATCH_BYTES) }), "media.patchSets.1"],
+  ["patches shorter than their algorithm's", withPatches({ algorithm: LONG_PATCH_ALGORITHM }), "media.patchSets.1"],
   ["a time before the start", { ...base, media: { ...hashes, durationMs: -1 } }, "media.durationMs"],
   ["a script for an address", { ...base, media: { url: "javascript:alert(1)" } }, "media.url"],
   ["a file address", { ...base, media: { url: "file:///etc/passwd" } }, "media.url"],

@@ -1,11 +1,12 @@
 import { expect, test } from "vitest";
+import { PATCH_BYTES } from "../../src/fingerprint/patches.js";
 import type { KnownPatch, PatchSet } from "../../src/model.js";
 import type { Agreement } from "../../src/verdict/agreement.js";
 import { momentsShowing, overlayOf } from "../../src/verdict/shown-instead.js";
 import { randomFrom } from "../support/material.js";
 
 const random = randomFrom(11);
-const hash = () => Uint8Array.from({ length: 16 }, () => Math.floor(random() * 256));
+const hash = () => Uint8Array.from({ length: PATCH_BYTES }, () => Math.floor(random() * 256));
 
 type Placed = { x: number; y: number; hash: Uint8Array };
 

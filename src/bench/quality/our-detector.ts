@@ -3,6 +3,7 @@ import { UnscannableError } from "../../errors.js";
 import { hitsAgainst } from "../../fingerprint/hits-against.js";
 import { keptPatchSets } from "../../fingerprint/kept.js";
 import { byMoment, knownPatches, searchPatches } from "../../fingerprint/patch-hits.js";
+import { PATCH_BYTES } from "../../fingerprint/patches.js";
 import { findDecoder } from "../../media/find-decoder.js";
 import { readFrames } from "../../media/frames.js";
 import { probeMedia } from "../../media/probe.js";
@@ -68,8 +69,8 @@ export async function ourDetector(): Promise<Detector> {
       fingerprintCount: fingerprints.length,
     };
     references.push({ summary, fingerprints, patches });
-    // As stored: PDQ of a video frame, PDQ and blockhash of a still, 16 bytes a patch.
-    return fingerprints.length * (reading.kind === "video" ? 32 : 64) + patches.length * 16;
+    // As stored: PDQ of a video frame, PDQ and blockhash of a still, and each patch.
+    return fingerprints.length * (reading.kind === "video" ? 32 : 64) + patches.length * PATCH_BYTES;
   };
   return {
     name: "reupload",

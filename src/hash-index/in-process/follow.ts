@@ -4,6 +4,7 @@ import { REFERENCES_CHANNEL } from "../../platform/channels.js";
 import { prepareSession } from "../../platform/database.js";
 import { pause } from "../../platform/deadline.js";
 import type { Log } from "../../platform/log.js";
+import { isOfAlgorithm, PATCH_COLUMNS } from "../patches.js";
 import type { InProcessIndex, NewFingerprint, NewPatch } from "./in-process-index.js";
 
 /** A notification may be lost with its connection; this is how long a change waits at most. Two of them are within a second. */
@@ -172,9 +173,9 @@ async function* fingerprintsOf(client: pg.Client, ids: string[], algorithm: stri
 async function* patchesOf(client: pg.Client, ids: string[], algorithm: string): AsyncGenerator<Patch[]> {
   for (let after = 0; ; ) {
     const { rows } = await client.query<Patch & { id: string }>(
-      `select id::text as id, reference_id as "referenceId", at_ms as "atMs", until_ms as "untilMs", x, y, side, hash
-       from reference_patch where reference_id = any($1::uuid[]) and algorithm = $2 and id > $3
-       order by id limit $4`,
+      `select ${PATCH_COLUMNS}
+       from reference_patch p where p.reference_id = any($1::uuid[]) and ${isOfAlgorithm("$2")} and p.id > $3
+       order by p.id limit $4`,
       [ids, algorithm, after, ROWS],
     );
     const patches = rows.map((row) => ({ ...row, id: Number(row.id) }));

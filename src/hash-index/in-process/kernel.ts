@@ -22,9 +22,9 @@ export interface Kernel {
   verify(q: number, places: number, count: number, out: number, within: number, layout: number): number;
   /** Hashes of 256 bits within `within` bits: all of them are looked at, from `q + 44` until `end`. */
   scan(q: number, out: number, cap: number, within: number, hashes: number, end: number): number;
-  /** Hashes of 128 bits that equal one of the query's 8 bands and are within `within` bits. */
+  /** Hashes of 64 bits that equal one of the query's 4 bands and are within `within` bits. */
   equal(q: number, out: number, cap: number, within: number, layout: number, end: number): number;
-  /** As `scan`, for 128 bits: those `equal` finds. */
+  /** As `scan`, for 64 bits: those `equal` finds. */
   scanEqual(q: number, out: number, cap: number, within: number, hashes: number, end: number): number;
 }
 

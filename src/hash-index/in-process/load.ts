@@ -1,5 +1,6 @@
 import pg from "pg";
 import { prepareSession } from "../../platform/database.js";
+import { isOfAlgorithm } from "../patches.js";
 import { copyOut } from "./copy-out.js";
 import { allocateSegment, fillPostings, hashesOf, type Segment, segmentLimit } from "./segment.js";
 import { SHAPES, type ShapeName } from "./shape.js";
@@ -40,9 +41,9 @@ export async function loadSegments({ connectionString, algorithm, patchAlgorithm
     const variants = names();
     const sources: Record<ShapeName, Source> = {
       fingerprints: {
-        table: "reference_fingerprint",
-        algorithm,
-        columns: "h.at_ms, h.until_ms, h.variant, h.pdq",
+        from: "reference_fingerprint p",
+        where: `p.algorithm = ${pg.escapeLiteral(algorithm)}`,
+        columns: "p.at_ms, p.until_ms, p.variant, p.pdq",
         fill: (segment, place, row, field) => {
           segment.columns[3][place] = variants.numberOf(text(row, field(2)));
           // A bit string is sent as its length in bits and then the bits.
@@ -50,9 +51,10 @@ export async function loadSegments({ connectionString, algorithm, patchAlgorithm
         },
       },
       patches: {
-        table: "reference_patch",
-        algorithm: patchAlgorithm,
-        columns: "h.at_ms, h.until_ms, h.x, h.y, h.side, h.id, h.hash",
+        from: "reference_patch p",
+        where: isOfAlgorithm(pg.escapeLiteral(patchAlgorithm)),
+        // Of a longer hash the first half is taken: see `PATCH_COLUMNS`.
+        columns: "p.at_ms, p.until_ms, p.x, p.y, p.side, p.id, p.hash",
         fill: (segment, place, row, field) => {
           for (const column of [2, 3, 4]) segment.columns[column + 1][place] = row.readInt16BE(field(column));
           segment.columns[6][place] = Number(row.readBigInt64BE(field(5)));
@@ -71,8 +73,9 @@ export async function loadSegments({ connectionString, algorithm, patchAlgorithm
 }
 
 interface Source {
-  table: string;
-  algorithm: string;
+  /** A table, as `p`. */
+  from: string;
+  where: string;
   columns: string;
   /** Fills the columns of its own; `field` is where a column's bytes begin in the row. Returns where the hash begins. */
   fill(segment: Segment, place: number, row: Buffer, field: (column: number) => number): number;
@@ -88,12 +91,11 @@ async function activeReferences(client: pg.Client) {
 async function loadShape(
   client: pg.Client,
   name: ShapeName,
-  { table, columns, algorithm, fill }: Source,
+  { from: table, where, columns, fill }: Source,
   numberOf: Map<number, number>,
   firstId: number,
 ): Promise<Segment[]> {
-  const from = `from ${table} h join reference r on r.id = h.reference_id
-    where r.retired_at is null and h.algorithm = ${pg.escapeLiteral(algorithm)}`;
+  const from = `from ${table} join reference r on r.id = p.reference_id where r.retired_at is null and ${where}`;
   const { rows } = await client.query<{ n: string }>(`select count(*) as n ${from}`);
   const segments = allocateFor(name, Number(rows[0].n), firstId);
   const { hashBytes } = SHAPES[name];

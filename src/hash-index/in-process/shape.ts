@@ -30,8 +30,8 @@ export const SHAPES = {
     linear: "scan",
   },
   patches: {
-    hashBytes: 16,
-    bands: 8,
+    hashBytes: 8,
+    bands: 4,
     ring: false,
     columns: [
       ["reference", Uint32Array],

@@ -1,6 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { distance } from "../../../src/fingerprint/hash.js";
+import { PATCH_BANDS } from "../../../src/fingerprint/patch-hits.js";
+import { PATCH_BYTES } from "../../../src/fingerprint/patches.js";
 import {
   allocateSegment,
   bytesOf,
@@ -19,8 +21,8 @@ import type { Hash } from "../../../src/model.js";
 import { assemble } from "../../../src/webassembly/assemble.js";
 import { randomFrom, randomHash, turnBits } from "../../support/material.js";
 
-const BYTES = { fingerprints: 32, patches: 16 };
-const BANDS = { fingerprints: 16, patches: 8 };
+const BYTES = { fingerprints: 32, patches: PATCH_BYTES };
+const BANDS = { fingerprints: 16, patches: PATCH_BANDS };
 
 function segmentOf(id: number, shape: ShapeName, hashes: Hash[], indexed: boolean, reference = 0): Segment {
   const segment = allocateSegment(id, shape, hashes.length, indexed);

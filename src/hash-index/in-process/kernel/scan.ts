@@ -1,5 +1,5 @@
 import type { WasmFunction } from "../../../webassembly/assemble.js";
-import { BUCKET, COMPARE_128, COMPARE_256, LAYOUT, WRITE } from "./snippets.js";
+import { BUCKET, COMPARE_64, COMPARE_256, LAYOUT, WRITE } from "./snippets.js";
 
 const PARAMS = ["q", "out", "cap", "within"];
 
@@ -23,7 +23,8 @@ const roomOr = (resume: string, place: string) => `
     return
   end`;
 
-const START = `
+/** `load` the query's first vector. */
+const start = (load: string) => `
   local.get $out
   local.set $w
   local.get $out
@@ -33,7 +34,7 @@ const START = `
   i32.add
   local.set $end_of_room
   local.get $q
-  v128.load
+  ${load}
   local.set $q0`;
 
 const FINISH = `
@@ -45,14 +46,15 @@ const FINISH = `
   i32.sub
   i32.const 3
   i32.shr_u`;
+
 /** A loop over all hashes of `1 << shift` bytes; `compare` leaves the distance, `condition` pushes whether a near pair counts. */
-const scanning = (name: string, shift: number, compare: string, condition: string): WasmFunction => ({
+const scanning = (name: string, shift: number, load: string, compare: string, condition: string): WasmFunction => ({
   name,
   params: [...PARAMS, "hashes", "end"],
   i32: ["w", "end_of_room", "place", "h", "distance"],
   v128: ["q0", "q1", "x0", "x1", "sums", "zero"],
   body: `
-  ${START}
+  ${start(load)}
   local.get $q
   v128.load offset=16
   local.set $q1
@@ -92,12 +94,14 @@ const scanning = (name: string, shift: number, compare: string, condition: strin
   ${FINISH}`,
 });
 
-/** One bit for each of the 8 bands that are equal. */
+/** One bit for each of the 4 bands that are equal; the lanes above them are empty, and equal always. */
 const EQUAL_BANDS = `
   local.get $x0
   local.get $zero
   i16x8.eq
-  i16x8.bitmask`;
+  i16x8.bitmask
+  i32.const 15
+  i32.and`;
 
 export const equal: WasmFunction = {
   name: "equal",
@@ -105,7 +109,7 @@ export const equal: WasmFunction = {
   i32: [...["w", "end_of_room", "offsets", "ids", "hashes", "neighbours", "band", "key", "h", "at", "hi", "place", "distance"]],
   v128: ["q0", "x0", "sums", "zero"],
   body: `
-  ${START}
+  ${start("v128.load64_zero")}
   ${LAYOUT}
   local.get $q
   i32.load offset=40
@@ -116,7 +120,7 @@ export const equal: WasmFunction = {
   block $done
     loop $bands
       local.get $band
-      i32.const 8
+      i32.const 4
       i32.ge_u
       br_if $done
       local.get $q
@@ -151,12 +155,12 @@ export const equal: WasmFunction = {
           i32.add
           i32.load
           local.tee $place
-          i32.const 4
+          i32.const 3
           i32.shl
           local.get $hashes
           i32.add
           local.set $h
-          ${COMPARE_128}
+          ${COMPARE_64}
           local.get $distance
           local.get $within
           i32.le_u
@@ -189,5 +193,5 @@ export const equal: WasmFunction = {
   ${FINISH}`,
 };
 
-export const scan = scanning("scan", 5, COMPARE_256, "i32.const 1");
-export const scanEqual = scanning("scanEqual", 4, COMPARE_128, EQUAL_BANDS);
+export const scan = scanning("scan", 5, "v128.load", COMPARE_256, "i32.const 1");
+export const scanEqual = scanning("scanEqual", 3, "v128.load64_zero", COMPARE_64, EQUAL_BANDS);

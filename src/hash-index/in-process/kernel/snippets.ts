@@ -39,9 +39,10 @@ export const COMPARE_256 = `
   i8x16.add
   ${ADD_UP}`;
 
-export const COMPARE_128 = `
+/** ... of 64 bits: the upper half of `q0` and of what is loaded is empty. */
+export const COMPARE_64 = `
   local.get $h
-  v128.load
+  v128.load64_zero
   local.get $q0
   v128.xor
   local.tee $x0
