@@ -1,14 +1,7 @@
 -- Patches have 64 bits, the first half of the 128 that they had, and four bands. Those that were kept with 128 stay, as do those that older
 -- workers add until they are replaced; they are looked up and compared by their first half.
 alter table reference_patch drop constraint reference_patch_hash_check;
--- Partitions that were made from the table (deploy/partitions) keep its constraint as their own.
-do $$ declare part regclass;
-begin
-  for part in select relid from pg_partition_tree('reference_patch') where isleaf loop
-    execute format('alter table %s drop constraint if exists reference_patch_hash_check', part);
-  end loop;
-end $$;
-alter table reference_patch add constraint reference_patch_hash_check check (octet_length(hash) in (8, 16)) not valid;
+alter table reference_patch add constraint reference_patch_hash_check check (octet_length(hash) in (8, 16));
 drop index reference_patch_band_4;
 drop index reference_patch_band_5;
 drop index reference_patch_band_6;
