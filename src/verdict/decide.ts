@@ -22,7 +22,7 @@ import { doubtOf } from "./doubt.js";
 import { reasonsFor } from "./explain.js";
 import type { Doubt, Policy } from "./policy.js";
 import { isAnotherPicture, isAnotherShot } from "./same-scene.js";
-import { segmentsOf, tracksToTell } from "./segments.js";
+import { isAtOneEnd, segmentsOf, tracksToTell } from "./segments.js";
 import { TURNS, tiltOf } from "./turns.js";
 
 /** What a verdict needs to know of the submission. */
@@ -204,7 +204,7 @@ function matchOf(
   const share = shareOf(agreements);
   const nearShare = shareOf(agreements.filter((a) => a.closeness >= policy.stillCloseness));
   const doubt = doubtOf(
-    { ...match, ...coverages(seen, durations), nearShare, sharedMs: spanMs(seen) },
+    { ...match, ...coverages(seen, durations), nearShare, sharedMs: spanMs(seen), atOneEnd: isAtOneEnd(seen, durations) },
     nearOnes(surest, policy),
     judged,
     policy,

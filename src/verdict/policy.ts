@@ -21,6 +21,11 @@ export interface Policy {
   matchConfidence: number;
   /** Distinct moments that must agree before a short span of a longer video is a match. */
   minFrames: number;
+  /**
+   * A shared piece at the beginning of both videos, or at the end of both, that is shorter than this may be an intro of many films: where both go on, with
+   * something else, it is for a person (see `doubt.ts`).
+   */
+  introMs: number;
   /** A shared span shorter than this is only a match when it is most of either video: a sting or a news clip is not the video. */
   minSpanMs: number;
   minCoverage: number;
@@ -70,11 +75,12 @@ export interface Policy {
 }
 
 export const POLICY: Policy = {
-  version: "2026-11-26.6",
+  version: "2026-11-26.7",
   withinBits: 31,
   reviewConfidence: 0.995,
   matchConfidence: 0.9999,
   minFrames: 2,
+  introMs: 8_000,
   minSpanMs: 3_000,
   minCoverage: 0.5,
   minCoverageOfShort: 0.3,

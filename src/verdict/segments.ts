@@ -35,6 +35,18 @@ export function isTogether(track: Track, { submissionMs, referenceMs }: Duration
   return Math.abs(from) <= TOGETHER_MS && Math.abs(to - submissionMs) <= TOGETHER_MS;
 }
 
+/** A piece that begins or ends this near to where both videos do lies there: half a step of a scan, and half of what a reference keeps. */
+const AT_END_MS = 1_000;
+
+/** Whether what was seen lies at the beginning of both videos, or at the end of both, as an intro does. */
+export function isAtOneEnd(seen: Segment[], { submissionMs, referenceMs }: Durations): boolean {
+  if (seen.length === 0) return false;
+  const begins = ({ submissionFromMs, referenceFromMs }: Segment) => Math.max(submissionFromMs, referenceFromMs) <= AT_END_MS;
+  const ends = ({ submissionToMs, referenceToMs }: Segment) =>
+    Math.max(submissionMs - submissionToMs, referenceMs - referenceToMs) <= AT_END_MS;
+  return seen.every(begins) || seen.every(ends);
+}
+
 /** Of both videos, in ms; 0 of a still. */
 interface Durations {
   submissionMs: number;

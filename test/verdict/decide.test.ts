@@ -59,6 +59,39 @@ function judge(options: {
 const everyHalfSecond = (fromMs: number, toMs: number): number[] =>
   Array.from({ length: (toMs - fromMs) / 500 }, (_, i) => fromMs + i * 500);
 
+describe("a piece at the beginning of both videos, or at the end of both, while both go on with something else,", () => {
+  const otherAt = (atMs: number): Fingerprint => ({ ...frameAt(atMs), pdq: new Uint8Array(32).fill(0b01010101) });
+  /** The known video, 20 s; a submission as long shows `seconds` of it from `knownFrom`, at `from`, and otherwise something else. */
+  const judgePiece = (seconds: number, from: number, knownFrom: number, known = 20) => {
+    const references = new Map([["r1", reference({ durationMs: 1000 * known })]]);
+    const times = everyHalfSecond(0, 20_000);
+    const isPiece = (ms: number) => ms >= 1000 * from && ms < 1000 * (from + seconds);
+    const fingerprints = times.map((ms) => (isPiece(ms) ? frameAt(ms) : otherAt(ms)));
+    const hits = times.flatMap((ms, i) => (isPiece(ms) ? [hitAt(i, ms + 1000 * (knownFrom - from))] : []));
+    const material = new Map([["r1", { fingerprints: everyHalfSecond(0, 1000 * known).map(frameAt), patches: [] }]]);
+    const judged = { kind: "video" as const, durationMs: 20_000, fingerprints, patchSets: [], framesRead: 40, framesUnusable: 0 };
+    return decide(judged, { hits, patchHits: [], moments: new Map(), references, material }, POLICY);
+  };
+
+  test.each([
+    ["5 s of both beginnings", [5, 0, 0]],
+    ["5 s of both ends", [5, 15, 15]],
+  ] as const)("may be an intro, and is for review: %s", (_, [seconds, from, knownFrom]) => {
+    const { kind, reasons } = judgePiece(seconds, from, knownFrom);
+    expect(kind).toBe("review");
+    expect(reasons.join(" ")).toContain("short");
+  });
+
+  test.each([
+    ["9 s of both beginnings", [9, 0, 0, 20]],
+    ["5 s of the beginning, in the middle of the other", [5, 8, 0, 20]],
+    ["5 s of the middle, at the beginning of the other", [5, 0, 8, 20]],
+    ["5 s that are most of the known video", [5, 0, 0, 8]],
+  ] as const)("is a match when it is longer, lies elsewhere, or is most of it: %s", (_, [seconds, from, knownFrom, known]) => {
+    expect(judgePiece(seconds, from, knownFrom, known).kind).toBe("match");
+  });
+});
+
 describe("what is found in time", () => {
   test("an excerpt buried in a long video is a match with its spans on both timelines", () => {
     const frames = everyHalfSecond(0, 600_000);

@@ -18,8 +18,14 @@ export interface HardInnocents {
   innocents: InnocentFile[];
 }
 
-/** A second of a video shorter than this, or an intro before it, is not a detail but most of it. */
+/** A second of a video shorter than this is not a detail but most of it. */
 const SHORTEST_QUOTED_MS = 3_000;
+
+/** Intros, and how long the films behind them must be not to be the smaller part. */
+const INTROS = [
+  { seconds: 2, shortestMs: 3_000 },
+  { seconds: 4, shortestMs: 5_000 },
+];
 
 /** The corpus's own innocents, drawn ones, and pairs made to be confused. All are files in the cache folder; deterministic. */
 export async function prepareInnocents({ corpus, known, cacheDir, onProgress }: InnocentOptions): Promise<HardInnocents> {
@@ -39,9 +45,11 @@ export async function prepareInnocents({ corpus, known, cacheDir, onProgress }: 
   const [knownVideos, knownImages] = [ofKind(known, "video"), ofKind(known, "image")];
   const [videos, images] = [ofKind(whole, "video"), ofKind(whole, "image")];
   const quotable = knownVideos.filter((video) => video.durationMs >= SHORTEST_QUOTED_MS);
-  for (const [i, video] of videos.entries()) {
-    if (quotable.length > 0 && video.durationMs >= SHORTEST_QUOTED_MS)
-      confusables.push(await sameSting(cacheDir, quotable[i % quotable.length], video));
+  for (const { seconds, shortestMs } of INTROS) {
+    const known = knownVideos.filter((video) => video.durationMs >= shortestMs);
+    for (const [i, video] of known.length > 0 ? videos.entries() : []) {
+      if (video.durationMs >= shortestMs) confusables.push(await sameSting(cacheDir, known[i % known.length], video, seconds));
+    }
   }
   confusables.push(...(await sameRooms(cacheDir)));
   for (const [i, image] of images.entries()) {

@@ -6,8 +6,8 @@ import type { Shot } from "./shots.js";
 
 const FIT = "scale=426:240:force_original_aspect_ratio=increase,crop=426:240,setsar=1,fps=15,format=yuv420p";
 export const X264 = ["-an", "-c:v", "libx264", "-preset", "veryfast", "-crf", "26", "-threads", "1"];
-const STING =
-  "mandelbrot=s=426x240:r=15:start_x=-1.2506:start_y=0.0201:start_scale=0.5:end_scale=0.02:end_pts=30,drawbox=140:90:146:60:0xd81e5b:fill,trim=end_frame=30";
+const stingOf = (frames: number) =>
+  `mandelbrot=s=426x240:r=15:start_x=-1.2506:start_y=0.0201:start_scale=0.5:end_scale=0.02:end_pts=${frames},drawbox=140:90:146:60:0xd81e5b:fill,trim=end_frame=${frames}`;
 
 /** Two files that an eye tells apart and that share something: the first becomes known, the second must not be taken for it. */
 export interface Confusable {
@@ -41,15 +41,15 @@ export async function otherShot(cacheDir: string, media: Media, [first, last]: [
   };
 }
 
-function withSting(cacheDir: string, media: Media): Promise<string> {
-  return cached(cacheDir, ".mp4", ["sting", 2, media.path], (to) =>
+function withSting(cacheDir: string, media: Media, seconds: number): Promise<string> {
+  return cached(cacheDir, ".mp4", ["sting", seconds, media.path], (to) =>
     runFfmpeg([
       "-t",
       "10",
       "-i",
       media.path,
       "-filter_complex",
-      `${STING},${FIT}[s];[0:v]${FIT}[v];[s][v]concat=n=2[out]`,
+      `${stingOf(15 * seconds)},${FIT}[s];[0:v]${FIT}[v];[s][v]concat=n=2[out]`,
       "-map",
       "[out]",
       ...X264,
@@ -58,16 +58,17 @@ function withSting(cacheDir: string, media: Media): Promise<string> {
   );
 }
 
-/** The same two-second logo sting in front of a known and of an innocent film. */
-export async function sameSting(cacheDir: string, known: Media, innocent: Media): Promise<Confusable> {
+/** The same intro, of so many seconds, in front of a known and of an innocent film. */
+export async function sameSting(cacheDir: string, known: Media, innocent: Media, seconds: number): Promise<Confusable> {
+  const nameOf = ({ name }: Media) => `sting of ${seconds} s + ${name}`;
   return {
-    known: { caseId: `sting + ${known.name}`, path: await withSting(cacheDir, known), kind: "video" },
+    known: { caseId: nameOf(known), path: await withSting(cacheDir, known, seconds), kind: "video" },
     innocent: {
-      name: `sting + ${innocent.name}`,
-      category: "same intro",
-      path: await withSting(cacheDir, innocent),
+      name: nameOf(innocent),
+      category: `same intro of ${seconds} s`,
+      path: await withSting(cacheDir, innocent, seconds),
       kind: "video",
-      durationMs: Math.min(10_000, innocent.durationMs) + 2000,
+      durationMs: Math.min(10_000, innocent.durationMs) + 1000 * seconds,
     },
   };
 }
