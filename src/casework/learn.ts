@@ -1,7 +1,7 @@
 import type { Pool, PoolClient } from "pg";
 import { TransientError, UsageError } from "../errors.js";
-import { patchesOfReference } from "../hash-index/patches.js";
-import type { Fingerprint, KnownMaterial, NewReference, Reading } from "../model.js";
+import { PATCH_BYTES } from "../fingerprint/patches.js";
+import type { Fingerprint, KnownMaterial, KnownPatch, NewReference, Reading } from "../model.js";
 import { type Db, transaction } from "../platform/database.js";
 import { holdAlert } from "./held-alert.js";
 import { addEvent, eventsOf, SERVICE, standingDecisions } from "./history.js";
@@ -94,10 +94,13 @@ async function materialOf(db: Db, referenceId: string): Promise<KnownMaterial> {
      from reference_fingerprint where reference_id = $1 order by id`,
     [referenceId],
   );
-  return {
-    fingerprints: fingerprints.rows.map((f) => ({ ...f, blockhash: new Uint8Array(0) })),
-    patches: await patchesOfReference(db, referenceId),
-  };
+  const patches = await db.query<KnownPatch>(
+    `select id, reference_id as "referenceId", at_ms as "atMs", until_ms as "untilMs", x, y, side,
+            substring(hash for ${PATCH_BYTES}) as hash
+     from reference_patch where reference_id = $1 order by id`,
+    [referenceId],
+  );
+  return { fingerprints: fingerprints.rows.map((f) => ({ ...f, blockhash: new Uint8Array(0) })), patches: patches.rows };
 }
 
 /** False when the confirmation was taken back while the reference was added: then that must go again. */

@@ -82,10 +82,10 @@ export async function momentsOfHits(db: Db, hits: PatchHit[], least: number): Pr
   return byMoment(rows);
 }
 
-/** The patches a reference is recognised by, in the order in which they were kept. */
+/** The patches an active reference is recognised by. */
 export async function patchesOfReference(db: Db, referenceId: string): Promise<KnownPatch[]> {
   const { rows } = await db.query<KnownPatch & { hash: Buffer }>(
-    `select ${PATCH_COLUMNS} from reference_patch p where p.reference_id = $1 order by p.id`,
+    `select ${PATCH_COLUMNS} from reference_patch p where p.reference_id = $1`,
     [referenceId],
   );
   return rows;

@@ -18,7 +18,7 @@ import { type Agreement, nearOnes, partAgreements, surestOf, wholeAgreements } f
 import { align, linesToTry, type Track } from "./align.js";
 import { AROUND_MS, lookCloser } from "./closer-look.js";
 import { coverages, spanMs } from "./coverage.js";
-import { doubtOf } from "./doubt.js";
+import { doubtOf, isPoorStill } from "./doubt.js";
 import { reasonsFor } from "./explain.js";
 import type { Doubt, Policy } from "./policy.js";
 import { isAnotherPicture, isAnotherShot } from "./same-scene.js";
@@ -203,9 +203,10 @@ function matchOf(
   const shareOf = (some: Agreement[]) => Math.max(closer?.share ?? 0, ...some.map((a) => a.share));
   const share = shareOf(agreements);
   const nearShare = shareOf(agreements.filter((a) => a.closeness >= policy.stillCloseness));
+  const near = nearOnes(surest, policy);
   const doubt = doubtOf(
     { ...match, ...coverages(seen, durations), nearShare, sharedMs: spanMs(seen), atOneEnd: isAtOneEnd(seen, durations) },
-    nearOnes(surest, policy),
+    near,
     judged,
     policy,
     closer,
@@ -216,7 +217,7 @@ function matchOf(
     areVideos
       ? isAnotherShot(reference.id, agreements, judged.patchSets, moments, material, policy)
       : isAnotherPicture(reference.kind, agreements, judged.fingerprints, material?.fingerprints, dihedral);
-  const why = doubt ?? (isScene() ? "scene" : undefined);
+  const why = doubt ?? (isScene() ? "scene" : areVideos && isPoorStill(near, policy) ? "short" : undefined);
   return { ...match, share, closeness, ...(why && { doubt: why }) };
 }
 

@@ -42,6 +42,13 @@ export function doubtOf(
   return most || long ? undefined : "short";
 }
 
+/**
+ * Whether all that was seen of a video is one moment, by parts that would not be enough of a still: a dark film of one face has no more, and another face may be in its
+ * place.
+ */
+export const isPoorStill = (seen: Agreement[], { minFrames, stillShare, stillCloseness }: Policy): boolean =>
+  seen.length < minFrames && seen.every((a) => a.bits === undefined && (a.share < stillShare || a.closeness < stillCloseness));
+
 /** One hash of others, without parts or a second hash that could confirm it, must be nearer than one of ours. */
 const isNear = (surest: Agreement[], { listedBits }: Policy): boolean =>
   surest.some(({ bits }) => bits !== undefined && bits <= listedBits);

@@ -44,7 +44,7 @@ export interface Policy {
   stillCloseness: number;
   /**
    * Parts that are not near (`weakCloseness`) were seen all the same where chance leaves no more than this. Of 60 made-up films of soft clouds beside eight others, none of them near, one
-   * left 4e-5; of true copies that are so far the surest moment of each left 1e-8 and less.
+   * left 4e-5; another face in a known one's place left 2.5e-8 and 7e-8; of true copies that are so far the surest moment of each left 1e-8 and less.
    */
   farDoubt: number;
   /** Of a video of which only what stands still agrees (see `same-scene.ts`), what is less near than this is for a person even where nothing is missing. */
@@ -86,7 +86,7 @@ export const POLICY: Policy = {
   minCoverageOfShort: 0.3,
   stillShare: 0.45,
   stillCloseness: 0.18,
-  farDoubt: 1e-6,
+  farDoubt: 1e-8,
   sceneCloseness: 0.4,
   weakCloseness: 0.14,
   nearDoubt: 0.1,

@@ -141,7 +141,7 @@ describe("how sure it is", () => {
       ...{ atMs, untilMs: atMs, referenceAtMs: atMs, referenceUntilMs: atMs, doubt, closeness, ...moment },
     });
     const intro = { ...at(0, 1e-12, 1), bits: 4 };
-    const later = [at(4_000, 1e-3, 0.05), at(4_500, 0.4, 0.3), at(5_000, 1e-7, 0.05), at(5_500, 1e-3, 0.3)];
+    const later = [at(4_000, 1e-3, 0.05), at(4_500, 0.4, 0.3), at(5_000, 1e-9, 0.05), at(5_500, 1e-3, 0.3)];
     expect(nearOnes([intro, ...later], POLICY).map((a) => a.atMs)).toEqual([0, 5_000, 5_500]);
   });
 

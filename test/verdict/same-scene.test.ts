@@ -67,7 +67,9 @@ test("somebody else before the same wall is for a person to look at; a copy matc
     for (const frames of [film(other), film(other).map(darker)]) {
       const { flagged, claims, note } = await detector.checkFrames!(frames, "video");
       expect(flagged, note).toBe("review");
-      expect(claims).toMatchObject([{ caseId: "Ana", confidence: POLICY.rightShare.scene }]);
+      // Where little of it is near enough to count, that is said first.
+      expect([POLICY.rightShare.scene, POLICY.rightShare.short]).toContain(claims?.[0].confidence);
+      expect(claims?.map((claim) => claim.caseId)).toEqual(["Ana"]);
     }
   }
   const copy = film(ANA);
