@@ -66,7 +66,7 @@ export function bandValues(table: PatchTable, band: number): number[] {
 /**
  * The hits of a query's patches among known ones: near, and equal in one of four bands of 16 bits. That finds 74 % of pairs
  * at 5 bits and 17 % at 10 bits when differences fall anywhere, which is enough: a picture has many patches, and it takes
- * only a few that agree. With eight bands that overlap nothing more is recognised.
+ * only a few that agree. With eight bands that overlap five of 2,547 altered copies more are recognised.
  */
 export function patchHits(table: PatchTable, known: Iterable<KnownPatch>): PatchHit[] {
   const hits: PatchHit[] = [];

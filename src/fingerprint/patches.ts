@@ -7,7 +7,7 @@ import { turnedCells, turnOf } from "./turn.js";
 /** The pipeline from a frame to its patches, like `ALGORITHM` for whole frames. */
 export const PATCH_ALGORITHM = "luma256-blob-brief64/1";
 
-/** Bits of a patch's hash: with 128 no more is recognised (docs/detection-experiments.md). */
+/** Bits of a patch's hash: with 128 little more is recognised (docs/detection-experiments.md). */
 const BITS = 64;
 
 export const PATCH_BYTES = BITS / 8;

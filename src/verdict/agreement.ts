@@ -65,8 +65,8 @@ const OWN_PLACE = 0.5;
 export const doubtOfBits = (bits: number): number => 10 ** (3.5 * (bits / 31) ** 2 - 6);
 
 /**
- * Share of chance hits that are at most so many bits apart, 0 to 12; true ones lie at 4 or 5 (median). Of 3,716,532 pairs of kept patches of different files 31,869 are within
- * 12 bits, 7,725 within 9 and 1,028 within 6; each counted as often as an equal band finds it, which is oftener the nearer it is. No share is less than 0.005.
+ * Share of chance hits that are at most so many bits apart, 0 to 12; true ones lie at 4 or 5 (median; at 9 of 128). Of 3,716,532 pairs of kept patches of different files
+ * 31,869 are within 12 bits, 7,725 within 9 and 1,028 within 6; each counts as often as an equal band would find it were its differences anywhere. No share is less than 0.005.
  */
 const CHANCE_OF_BITS = [0.005, 0.005, 0.005, 0.01, 0.03, 0.07, 0.13, 0.22, 0.35, 0.5, 0.66, 0.83, 1];
 

@@ -78,7 +78,7 @@ function isQuotation(surest: Agreement[], closer: CloserLook | undefined): boole
 /**
  * A piece where both videos begin, or where both end, may be an intro when at least so many half seconds could be compared and do not agree: both go on, and with
  * something else. Then it is a match only when it is most of either video, or this share of all half seconds agrees. Of 28 films that share an intro of 4 s with known ones
- * all matched, and two since; of 4,779 altered copies five are for review for it (docs/detection-experiments.md).
+ * all matched, and two since; of 4,779 altered copies three are for review for it (docs/detection-experiments.md).
  */
 const INTRO = { leastOther: 4, share: 0.6 };
 

@@ -30,12 +30,12 @@ export interface SecondLook {
   closeness: number;
 }
 
-/** A patch in its predicted place need not be as near as one found anywhere: about one in seven pairs of unrelated patches is this near, if hits go on growing by 1.74 a bit. */
+/** A patch in its predicted place need not be as near as one found anywhere: of 3,716,532 pairs of patches of different files 220,991 are this near. */
 export const THERE_BITS = 18;
 
 /**
  * In place, but no nearer than this, says nothing: patches of true copies lie at 4 bits (median), those of another face, which has its eyes and its outline
- * where the known one has them, at 10 or 11.
+ * where the known one has them, at 10 or 11 (measured with 128 bits: 8 and 21).
  */
 const FAR_BITS = 12;
 
@@ -112,7 +112,7 @@ export function placesOf(placement: Placement, known: KnownPatch[], set: PatchSe
 
 const newCount = () => ({ visible: 0, there: 0, nearness: 0 });
 
-/** Patches of one picture that differ by fewer bits show the same thing. Of 1,128 pairs of patches of a photograph one in a hundred does. */
+/** Patches of one picture that differ by fewer bits show the same thing. Of 1,128 pairs of patches of a photograph one in a hundred does (measured with 128 bits: by fewer than 30). */
 export const SAME_KIND_BITS = 15;
 
 function kindsOf(hashes: Hash[]): number {

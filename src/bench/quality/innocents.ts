@@ -46,9 +46,10 @@ export async function prepareInnocents({ corpus, known, cacheDir, onProgress }: 
   const [videos, images] = [ofKind(whole, "video"), ofKind(whole, "image")];
   const quotable = knownVideos.filter((video) => video.durationMs >= SHORTEST_QUOTED_MS);
   for (const { seconds, shortestMs } of INTROS) {
-    const known = knownVideos.filter((video) => video.durationMs >= shortestMs);
-    for (const [i, video] of known.length > 0 ? videos.entries() : []) {
-      if (video.durationMs >= shortestMs) confusables.push(await sameSting(cacheDir, known[i % known.length], video, seconds));
+    const long = knownVideos.filter((video) => video.durationMs >= shortestMs);
+    for (const [i, video] of videos.entries()) {
+      if (long.length > 0 && video.durationMs >= shortestMs)
+        confusables.push(await sameSting(cacheDir, long[i % long.length], video, seconds));
     }
   }
   confusables.push(...(await sameRooms(cacheDir)));

@@ -41,7 +41,7 @@ export async function loadSegments({ connectionString, algorithm, patchAlgorithm
     const variants = names();
     const sources: Record<ShapeName, Source> = {
       fingerprints: {
-        from: "reference_fingerprint p",
+        table: "reference_fingerprint",
         where: `p.algorithm = ${pg.escapeLiteral(algorithm)}`,
         columns: "p.at_ms, p.until_ms, p.variant, p.pdq",
         fill: (segment, place, row, field) => {
@@ -51,7 +51,7 @@ export async function loadSegments({ connectionString, algorithm, patchAlgorithm
         },
       },
       patches: {
-        from: "reference_patch p",
+        table: "reference_patch",
         where: isOfAlgorithm(pg.escapeLiteral(patchAlgorithm)),
         // Of a longer hash the first half is taken: see `PATCH_COLUMNS`.
         columns: "p.at_ms, p.until_ms, p.x, p.y, p.side, p.id, p.hash",
@@ -73,8 +73,8 @@ export async function loadSegments({ connectionString, algorithm, patchAlgorithm
 }
 
 interface Source {
-  /** A table, as `p`. */
-  from: string;
+  table: string;
+  /** On the table, as `p`; as the columns are. */
   where: string;
   columns: string;
   /** Fills the columns of its own; `field` is where a column's bytes begin in the row. Returns where the hash begins. */
@@ -91,11 +91,11 @@ async function activeReferences(client: pg.Client) {
 async function loadShape(
   client: pg.Client,
   name: ShapeName,
-  { from: table, where, columns, fill }: Source,
+  { table, where, columns, fill }: Source,
   numberOf: Map<number, number>,
   firstId: number,
 ): Promise<Segment[]> {
-  const from = `from ${table} join reference r on r.id = p.reference_id where r.retired_at is null and ${where}`;
+  const from = `from ${table} p join reference r on r.id = p.reference_id where r.retired_at is null and ${where}`;
   const { rows } = await client.query<{ n: string }>(`select count(*) as n ${from}`);
   const segments = allocateFor(name, Number(rows[0].n), firstId);
   const { hashBytes } = SHAPES[name];
