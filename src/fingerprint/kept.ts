@@ -4,12 +4,12 @@ import { PATCH_WITHIN_BITS } from "./patch-hits.js";
 import { PATCH_BYTES, placeTolerance } from "./patches.js";
 
 /**
- * Of which pictures an index keeps patches: no more than one in three seconds, and none that the last one kept is still seen in. On fast
+ * Of which pictures an index keeps patches: one in 1.9 s, or sooner where the last had few, and none that the last one kept is still seen in. On fast
  * clips of 1 to 14 s 18 patches find crops and insets that 12 miss (of the tuning half 33 of 34 against 28 crops by 30 %); leaving out
- * what is still seen saves an eighth of all bytes and misses nothing more.
+ * what is still seen saves an eighth of all bytes and misses nothing more. One in 2.9 s finds 105 of 128 stills of videos on three sets, one in 1.9 s 112 (docs/detection-experiments.md).
  */
 export const KEPT = {
-  patchStepMs: 2_900,
+  patchStepMs: 1_900,
   patchesPerVideoFrame: 18,
   patchesPerImage: 48,
 };
@@ -21,7 +21,7 @@ export const KEPT = {
  */
 const MOST_ALIKE = 2;
 
-/** With so many of its patches in place, a picture is still seen; but not for longer than this. */
+/** With such a share of its patches in place, and of those that would be kept now, a picture is still seen; but not for longer than this. */
 const STILL_SEEN = 0.6;
 const LONGEST_MS = 10_000;
 
@@ -32,8 +32,9 @@ export function keptPatchSets(sets: PatchSet[], kind: MediaKind): PatchSet[] {
   for (const set of sets) {
     const last = kept.at(-1);
     const apartMs = last ? set.untilMs - last.untilMs : Number.POSITIVE_INFINITY;
-    if (apartMs < KEPT.patchStepMs) continue;
-    if (last && apartMs < LONGEST_MS && seenIn(set, last) >= STILL_SEEN) continue;
+    if (last && apartMs < (KEPT.patchStepMs * sizeOf(last)) / count) continue;
+    const fresh = Math.min(sizeOf(set), count);
+    if (last && apartMs < LONGEST_MS && seenIn(set, last) >= STILL_SEEN * Math.max(sizeOf(last), fresh)) continue;
     kept.push(onlyOf(set, mostTelling(hashesOf(set), count)));
   }
   return kept;
@@ -63,17 +64,17 @@ export function onlyOf(set: PatchSet, indices: number[]): PatchSet {
   return { ...set, places, hashes };
 }
 
-/** Share of the patches of `known` that are in place in `set`. */
+/** How many of the patches of `known` are in place in `set`. */
 function seenIn(set: PatchSet, known: PatchSet): number {
-  const count = known.places.length / 3;
-  if (count === 0) return 0;
   let seen = 0;
-  for (let i = 0; i < count; i++) {
+  for (let i = 0; i < sizeOf(known); i++) {
     const [x, y, side] = known.places.subarray(3 * i, 3 * i + 3);
     if (isInPlace(x, y, placeTolerance(side), known.hashes.subarray(PATCH_BYTES * i, PATCH_BYTES * (i + 1)), set)) seen++;
   }
-  return seen / count;
+  return seen;
 }
+
+const sizeOf = ({ places }: PatchSet): number => places.length / 3;
 
 /** Whether a set has a patch that is like this one, within `near` of its place either way. Lengths in 1/4096 of the longer side. */
 export function isInPlace(x: number, y: number, near: number, hash: Uint8Array, { places, hashes }: PatchSet): boolean {

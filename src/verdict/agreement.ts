@@ -36,15 +36,30 @@ export const nearOnes = (agreements: Agreement[], { weakCloseness, nearDoubt, fa
     ({ bits, closeness, doubt }) => bits !== undefined || doubt <= farDoubt || (closeness >= weakCloseness && doubt <= nearDoubt),
   );
 
+/** Those of some that show the known picture where the nearest of `all` does, as far as parts say where it is. */
+export function whereNearest(some: Agreement[], all: Agreement[], { elsewhere, elsewhereCloseness }: Policy): Agreement[] {
+  const placed = all.filter((a) => a.placement !== undefined);
+  if (placed.length === 0) return some;
+  const where = middleOf(placed.reduce((a, b) => (b.closeness > a.closeness ? b : a)).placement!);
+  return some.filter(
+    ({ placement, closeness }) =>
+      placement === undefined || closeness >= elsewhereCloseness || isAlike(middleOf(placement), where, elsewhere),
+  );
+}
+
+/** Where a placement has the known picture's point (0.5, 0.5), and how large it is. */
+const middleOf = ({ x, y, size }: Placement): Middle => ({
+  x: x + (size * PATCH_UNITS) / 2,
+  y: y + (size * PATCH_UNITS) / 2,
+  size,
+});
+
 /** The one that leaves least doubt; of several that leave next to none, the nearest. */
 export const surestOf = (agreements: Agreement[]): Agreement =>
   agreements.reduce((a, b) => (b.doubt < a.doubt || (b.doubt === a.doubt && b.closeness > a.closeness) ? b : a));
 
-/** Patches agree on where the known picture lies when their estimates of its middle differ by less, in longer sides. */
-const SAME_PLACE = 0.1 * PATCH_UNITS;
-
-/** ... and their estimates of its size by less than this factor. */
-const SAME_SIZE = 1.27;
+/** Patches agree on where the known picture lies when their estimates of its middle differ by less, in longer sides, and those of its size by less than this factor. */
+const SAME = { middle: 0.1, size: 1.27 };
 
 /** A pair of pictures with fewer hits than this says nothing. */
 export const LEAST_PATCHES = 3;
@@ -263,7 +278,11 @@ function inOwnPlaces(guesses: Guess[]): Guess[] {
   return counted;
 }
 
-function agrees(a: Guess, b: Guess): boolean {
+const agrees = (a: Guess, b: Guess): boolean => isAlike(a, b, SAME);
+
+type Middle = Pick<Guess, "x" | "y" | "size">;
+
+function isAlike(a: Middle, b: Middle, within: Policy["elsewhere"]): boolean {
   const ratio = a.size > b.size ? a.size / b.size : b.size / a.size;
-  return ratio < SAME_SIZE && Math.hypot(a.x - b.x, a.y - b.y) < SAME_PLACE * Math.max(1, b.size);
+  return ratio < within.size && Math.hypot(a.x - b.x, a.y - b.y) < within.middle * PATCH_UNITS * Math.max(1, b.size);
 }

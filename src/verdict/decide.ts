@@ -14,7 +14,7 @@ import type {
   Verdict,
   View,
 } from "../model.js";
-import { type Agreement, nearOnes, partAgreements, surestOf, wholeAgreements } from "./agreement.js";
+import { type Agreement, nearOnes, partAgreements, surestOf, whereNearest, wholeAgreements } from "./agreement.js";
 import { align, linesToTry, type Track } from "./align.js";
 import { AROUND_MS, lookCloser } from "./closer-look.js";
 import { coverages, spanMs } from "./coverage.js";
@@ -185,7 +185,8 @@ function matchOf(
   const segments = told
     .flatMap((t) => segmentsOf(t, durations, HALF_STEP_MS))
     .sort((a, b) => a.submissionFromMs - b.submissionFromMs || a.submissionToMs - b.submissionToMs);
-  const seen = withoutFar(told, policy).flatMap((t) => segmentsOf(t, durations, HALF_STEP_MS, true));
+  const seenOf = (some: Agreement[]) => whereNearest(nearOnes(some, policy), agreements, policy);
+  const seen = tracksOf(told, seenOf).flatMap((t) => segmentsOf(t, durations, HALF_STEP_MS, true));
   const surest = surestPerMoment(agreements);
   // Also where parts of the picture are surer than the whole of it.
   const bits = surestPerMoment(agreements.filter((a) => a.bits !== undefined)).map((a) => a.bits!);
@@ -203,7 +204,7 @@ function matchOf(
   const shareOf = (some: Agreement[]) => Math.max(closer?.share ?? 0, ...some.map((a) => a.share));
   const share = shareOf(agreements);
   const nearShare = shareOf(agreements.filter((a) => a.closeness >= policy.stillCloseness));
-  const near = nearOnes(surest, policy);
+  const near = seenOf(surest);
   const doubt = doubtOf(
     { ...match, ...coverages(seen, durations), nearShare, sharedMs: spanMs(seen), atOneEnd: isAtOneEnd(seen, durations) },
     near,
@@ -221,10 +222,10 @@ function matchOf(
   return { ...match, share, closeness, ...(why && { doubt: why }) };
 }
 
-/** Tracks of what was seen ({@link nearOnes}). */
-const withoutFar = (tracks: Track[], policy: Policy): Track[] =>
+/** Tracks of what was seen. */
+const tracksOf = (tracks: Track[], seenOf: (some: Agreement[]) => Agreement[]): Track[] =>
   tracks
-    .map((t) => ({ ...t, agreements: nearOnes(t.agreements, policy), around: nearOnes(t.around, policy) }))
+    .map((t) => ({ ...t, agreements: seenOf(t.agreements), around: seenOf(t.around) }))
     .filter((t) => t.agreements.length > 0);
 
 /** The dihedral under which most moments agree, surer ones counting more. */

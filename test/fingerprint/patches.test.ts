@@ -1,6 +1,6 @@
 import { describe, expect, it, test } from "vitest";
 import { cropFrame } from "../../src/fingerprint/borders.js";
-import { keptPatchSets } from "../../src/fingerprint/kept.js";
+import { keptPatchSets, onlyOf } from "../../src/fingerprint/kept.js";
 import { packPatchSets, unpackLongPatchSets, unpackPatchSets } from "../../src/fingerprint/pack-patches.js";
 import { byMoment, knownPatches, searchPatches } from "../../src/fingerprint/patch-hits.js";
 import {
@@ -168,21 +168,31 @@ describe("patches", () => {
   const everyHalfSecond = (pictureAt: (i: number) => Parameters<typeof setOf>[0]) =>
     Array.from({ length: 24 }, (_, i) => ({ ...setOf(pictureAt(i), 20), atMs: i * 500, untilMs: i * 500 }));
 
-  it("are kept of a picture every three seconds while it changes, eighteen of each", () => {
+  const timesOf = (sets: PatchSet[]) => sets.map((s) => s.atMs);
+
+  it("are kept of a picture every two seconds while it changes, eighteen of each", () => {
     const kept = keptPatchSets(
-      everyHalfSecond((i) => [bridge, bear, teapot][Math.floor(i / 6) % 3]),
+      everyHalfSecond((i) => [bridge, bear, teapot][i % 3]),
       "video",
     );
-    expect(kept.map((s) => s.atMs)).toEqual([0, 3000, 6000, 9000]);
+    expect(timesOf(kept)).toEqual([0, 2000, 4000, 6000, 8000, 10_000]);
     expect(kept[0].hashes).toHaveLength(18 * PATCH_BYTES);
+  });
+
+  it("are kept again at once when the last picture had few of them, though those are still seen", () => {
+    const sets = everyHalfSecond(() => bridge);
+    const nearlyGone = sets.slice(4, 6).map((set) => onlyOf(set, [0]));
+    expect(timesOf(keptPatchSets([...sets.slice(0, 4), ...nearlyGone, ...sets.slice(6)], "video"))).toEqual([0, 2000, 3000]);
   });
 
   it("are kept of a picture every ten seconds while it stays", () => {
     expect(
-      keptPatchSets(
-        everyHalfSecond(() => bridge),
-        "video",
-      ).map((s) => s.atMs),
+      timesOf(
+        keptPatchSets(
+          everyHalfSecond(() => bridge),
+          "video",
+        ),
+      ),
     ).toEqual([0, 10_000]);
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Dihedral, Fingerprint, Hit, MediaKind, ReferenceSummary } from "../../src/model.js";
-import { type Agreement, nearOnes } from "../../src/verdict/agreement.js";
+import { type Agreement, nearOnes, whereNearest } from "../../src/verdict/agreement.js";
 import { decide } from "../../src/verdict/decide.js";
 import { POLICY } from "../../src/verdict/policy.js";
 
@@ -143,6 +143,19 @@ describe("how sure it is", () => {
     const intro = { ...at(0, 1e-12, 1), bits: 4 };
     const later = [at(4_000, 1e-3, 0.05), at(4_500, 0.4, 0.3), at(5_000, 1e-9, 0.05), at(5_500, 1e-3, 0.3)];
     expect(nearOnes([intro, ...later], POLICY).map((a) => a.atMs)).toEqual([0, 5_000, 5_500]);
+  });
+
+  test("nor do parts that lie elsewhere than the nearest, unless they are near", () => {
+    const at = (atMs: number, x: number, size: number, closeness: number): Agreement => ({
+      ...{ atMs, untilMs: atMs, referenceAtMs: atMs, referenceUntilMs: atMs, dihedral: "original", part: true, share: 0.5 },
+      ...{ doubt: 1e-9, closeness, placement: { x, y: 0, size, mirrored: false } },
+    });
+    const intro = at(0, 0, 1, 0.9);
+    const whole = { ...at(500, 0, 1, 1), placement: undefined, bits: 4 };
+    const later = [at(4_000, 100, 1, 0.2), at(4_500, 400, 1, 0.2), at(5_000, -409, 1.2, 0.2), at(5_500, 400, 1.2, 0.35)];
+    const all = [later[0], intro, whole, ...later.slice(1)];
+    expect(whereNearest(all, all, POLICY).map((a) => a.atMs)).toEqual([4_000, 0, 500, 5_500]);
+    expect(whereNearest([whole], [whole], POLICY)).toEqual([whole]);
   });
 
   test("one shared second in the middle of another video is for a person to look at, not a match", () => {
