@@ -32,7 +32,7 @@ export function keptPatchSets(sets: PatchSet[], kind: MediaKind): PatchSet[] {
   for (const set of sets) {
     const last = kept.at(-1);
     const apartMs = last ? set.untilMs - last.untilMs : Number.POSITIVE_INFINITY;
-    if (last && apartMs < (KEPT.patchStepMs * sizeOf(last)) / count) continue;
+    if (last && apartMs <= (KEPT.patchStepMs * sizeOf(last)) / count) continue;
     const fresh = Math.min(sizeOf(set), count);
     if (last && apartMs < LONGEST_MS && seenIn(set, last) >= STILL_SEEN * Math.max(sizeOf(last), fresh)) continue;
     kept.push(onlyOf(set, mostTelling(hashesOf(set), count)));

@@ -26,7 +26,10 @@ export interface Policy {
    * something else, it is for a person (see `doubt.ts`).
    */
   introMs: number;
-  /** A shared span shorter than this is only a match when it is most of either video: a sting or a news clip is not the video. */
+  /**
+   * A shared span shorter than this is only a match when it is most of either video: a sting or a news clip is not the video. Two quoted seconds are seen as 2.5 at most, by half a step of a scan
+   * at each end.
+   */
   minSpanMs: number;
   minCoverage: number;
   /** The same when one of the videos is itself shorter than that, and has few moments to agree. */
@@ -88,7 +91,7 @@ export const POLICY: Policy = {
   matchConfidence: 0.9999,
   minFrames: 2,
   introMs: 8_000,
-  minSpanMs: 3_000,
+  minSpanMs: 2_600,
   minCoverage: 0.5,
   minCoverageOfShort: 0.3,
   stillShare: 0.45,
