@@ -20,7 +20,7 @@ interface ReferenceRow {
  * What an active reference keeps of a file with these bytes, as a scan would have read it; undefined when none was read from such a file, or
  * by another pipeline. Looked up, it is found again bit by bit, so that the same bytes are always a match, and so is what else is known of what they show.
  *
- * It is coarser than a scan: one picture a second instead of four, patches of one in three seconds, views estimated. So copies of *other*
+ * It is coarser than a scan: one picture a second instead of four, patches of one in two seconds, views estimated. So copies of *other*
  * material inside the file are found a little less often than by decoding; its takedown is asked for in any case.
  *
  * A reference from a hash list, or learned from a part of an upload, does not tell all that is in a file. Neither does one without patches.

@@ -62,7 +62,7 @@ export interface Policy {
   /**
    * A film is shown where it is shown: parts that lie elsewhere than where the nearest ones are, by more than `elsewhere` longer sides or by this factor of size, are no part of what was
    * seen either, unless they are as near as `elsewhereCloseness` (the camera moved meanwhile, or the inset did). Of 28 films that share an intro with known ones two matched by parts of another face a quarter
-   * larger, or a third of the picture away, at later moments; of 4,812 altered copies three are for review for it.
+   * larger, or a third of the picture away, at later moments; of 4,779 altered copies three are for review for it.
    */
   elsewhere: { middle: number; size: number };
   elsewhereCloseness: number;
