@@ -206,7 +206,10 @@ function matchOf(
   const nearShare = shareOf(agreements.filter((a) => a.closeness >= policy.stillCloseness));
   const near = seenOf(surest);
   const doubt = doubtOf(
-    { ...match, ...coverages(seen, durations), nearShare, sharedMs: spanMs(seen), atOneEnd: isAtOneEnd(seen, durations) },
+    {
+      ...{ ...match, ...coverages(seen, durations), nearShare, sharedMs: spanMs(seen), atOneEnd: isAtOneEnd(seen, durations) },
+      toldShare: Math.max(match.coverageOfReference, match.coverageOfSubmission),
+    },
     near,
     judged,
     policy,

@@ -5,11 +5,13 @@ import type { Judged } from "./decide.js";
 import type { Doubt, Policy } from "./policy.js";
 
 /** What is judged: how much of either video agrees, how much of the picture, and for how long. */
-interface Found extends Pick<Match, "coverageOfReference" | "coverageOfSubmission" | "reference"> {
+export interface Shared extends Pick<Match, "coverageOfReference" | "coverageOfSubmission" | "reference"> {
   evidence: number;
   /** How much of the known picture was found, counting only what is near enough to be it. */
   nearShare: number;
   sharedMs: number;
+  /** Share of the one video or of the other, whichever is more, that is told to be shared. */
+  toldShare: number;
   /** Whether what agrees is where both videos begin, or where both end. */
   atOneEnd: boolean;
 }
@@ -20,7 +22,7 @@ interface Found extends Pick<Match, "coverageOfReference" | "coverageOfSubmissio
  * @param seen of every moment the surest agreement, without those that are not near
  */
 export function doubtOf(
-  found: Found,
+  found: Shared,
   seen: Agreement[],
   judged: Judged,
   policy: Policy,
@@ -37,7 +39,8 @@ export function doubtOf(
   const intro = mayBeIntro(found, policy, closer);
   const covered = Math.max(found.coverageOfReference, found.coverageOfSubmission);
   const claimed = intro ? covered : Math.max(covered, shareOfMoments(seen, judged));
-  const most = agreedShare(closer) >= (intro ? INTRO.share : least) || (claimed >= least && !isQuotation(seen, closer));
+  const most =
+    agreedShare(closer, found, policy) >= (intro ? INTRO.share : least) || (claimed >= least && !isQuotation(seen, closer));
   const long = seen.length >= policy.minFrames && found.sharedMs >= policy.minSpanMs && !intro;
   return most || long ? undefined : "short";
 }
@@ -54,14 +57,21 @@ const isNear = (surest: Agreement[], { listedBits }: Policy): boolean =>
   surest.some(({ bits }) => bits !== undefined && bits <= listedBits);
 
 /**
- * Half seconds that must agree before their share counts. Patches are few: with them it takes more than a second that was only quoted, unless both
- * videos begin and end together: a second on an otherwise plain wall is all that there is to agree.
+ * Half seconds that must agree before their share counts. A piece that is told to be less than half of either video may be a second that was only quoted: of a film of 3.3 s two
+ * of four that could be compared agreed, in the news. Patches are few, so with them it takes more still. Two are enough where both videos begin and end
+ * together: a second on an otherwise plain wall is all that there is to agree.
  */
-const LEAST_AGREED = { whole: 2, parts: 4 };
+const LEAST_AGREED = { most: 2, piece: 3, parts: 4 };
+
+function leastAgreed({ whole, together }: CloserLook, { toldShare }: Shared, { minCoverage }: Policy): number {
+  if (together) return LEAST_AGREED.most;
+  if (!whole) return LEAST_AGREED.parts;
+  return toldShare >= minCoverage ? LEAST_AGREED.most : LEAST_AGREED.piece;
+}
 
 /** Share of the half seconds of the reference that could be compared and agree. */
-const agreedShare = (closer: CloserLook | undefined): number =>
-  closer && closer.agreed >= LEAST_AGREED[closer.whole || closer.together ? "whole" : "parts"] ? closer.agreed / closer.tried : 0;
+const agreedShare = (closer: CloserLook | undefined, found: Shared, policy: Policy): number =>
+  closer && closer.agreed >= leastAgreed(closer, found, policy) ? closer.agreed / closer.tried : 0;
 
 /**
  * All that agrees lies within this on both time lines, and of so many half seconds compared only a smaller share agrees: then the rest is
@@ -82,7 +92,7 @@ function isQuotation(surest: Agreement[], closer: CloserLook | undefined): boole
  */
 const INTRO = { leastOther: 4, share: 0.6 };
 
-const mayBeIntro = ({ atOneEnd, sharedMs }: Found, { introMs }: Policy, closer: CloserLook | undefined): boolean =>
+const mayBeIntro = ({ atOneEnd, sharedMs }: Shared, { introMs }: Policy, closer: CloserLook | undefined): boolean =>
   atOneEnd && sharedMs < introMs && (!closer || closer.tried - closer.agreed >= INTRO.leastOther);
 
 /** Share of the submission's moments that agree: a dark or flat video has few that could. */

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Agreement } from "../../src/verdict/agreement.js";
-import { isPoorStill } from "../../src/verdict/doubt.js";
+import { doubtOf, isPoorStill, type Shared } from "../../src/verdict/doubt.js";
 import { POLICY } from "../../src/verdict/policy.js";
 
 const moment = (over: Partial<Agreement> = {}): Agreement => ({
@@ -25,4 +25,32 @@ test.each([
   ["two moments", [moment(), moment({ atMs: 5_000 })], false],
 ])("one moment of a film is no more than a still that is found by its parts: %s", (_, seen, isPoor) => {
   expect(isPoorStill(seen, POLICY)).toBe(isPoor);
+});
+
+const quoted = (over: Partial<Shared> = {}): Shared => ({
+  reference: { id: "r", caseId: "C-1", label: "a film of 3.3 s", kind: "video", durationMs: 3_300, fingerprintCount: 4 },
+  ...{ coverageOfReference: 0.31, coverageOfSubmission: 0.03, toldShare: 0.31, evidence: 1, nearShare: 1, sharedMs: 1_000 },
+  ...{ atOneEnd: false, ...over },
+});
+
+test.each([
+  ["two of four that could be compared", quoted(), 2, "short"],
+  ["three", quoted(), 3, undefined],
+  ["two, and it is told to be most of the submission", quoted({ toldShare: 0.9 }), 2, undefined],
+])("a second of a short film in a longer one takes three agreeing half seconds to match: %s", (_, found, agreed, doubt) => {
+  const closer = { agreements: [], tried: 4, agreed, whole: true, share: 0, together: false };
+  const judged = { kind: "video" as const, durationMs: 30_000, patchSets: [], framesRead: 60, framesUnusable: 0 };
+  const fingerprints = Array.from({ length: 60 }, (_, i) => ({
+    ...{
+      algorithm: "a",
+      variant: "full",
+      atMs: 500 * i,
+      untilMs: 500 * i,
+      quality: 100,
+      pdq: new Uint8Array(32),
+      blockhash: new Uint8Array(32),
+    },
+  }));
+  const seen = [moment({ bits: 8 }), moment({ atMs: 5_000, bits: 8 })];
+  expect(doubtOf(found, seen, { ...judged, fingerprints }, POLICY, closer)).toBe(doubt);
 });
