@@ -31,17 +31,25 @@ export function keptPatchSets(sets: PatchSet[], kind: MediaKind): PatchSet[] {
   const kept: PatchSet[] = [];
   for (const set of sets) {
     const last = kept.at(-1);
-    const apartMs = last ? set.untilMs - last.untilMs : Number.POSITIVE_INFINITY;
-    if (last && apartMs <= (KEPT.patchStepMs * sizeOf(last)) / count) continue;
-    const fresh = Math.min(sizeOf(set), count);
-    if (last && apartMs < LONGEST_MS && seenIn(set, last) >= STILL_SEEN * Math.max(sizeOf(last), fresh)) continue;
+    if (last && (isTooSoon(set, last, count) || isStillSeen(set, last, count))) continue;
     kept.push(onlyOf(set, mostTelling(hashesOf(set), count)));
   }
   return kept;
 }
 
-const hashesOf = ({ hashes }: PatchSet): Uint8Array[] =>
-  Array.from({ length: hashes.length / PATCH_BYTES }, (_, i) => hashes.subarray(PATCH_BYTES * i, PATCH_BYTES * (i + 1)));
+/** Few patches are followed the sooner, so that no more are kept of a minute for it. */
+const isTooSoon = (set: PatchSet, last: PatchSet, count: number): boolean =>
+  set.untilMs - last.untilMs <= (KEPT.patchStepMs * sizeOf(last)) / count;
+
+function isStillSeen(set: PatchSet, last: PatchSet, count: number): boolean {
+  const fresh = Math.min(sizeOf(set), count);
+  return set.untilMs - last.untilMs < LONGEST_MS && seenIn(set, last) >= STILL_SEEN * Math.max(sizeOf(last), fresh);
+}
+
+const sizeOf = ({ places }: PatchSet): number => places.length / 3;
+
+const hashesOf = (set: PatchSet): Uint8Array[] =>
+  Array.from({ length: sizeOf(set) }, (_, i) => set.hashes.subarray(PATCH_BYTES * i, PATCH_BYTES * (i + 1)));
 
 /** Which `count` of some patches, given strongest first, say most: the strongest, but of those that look alike only {@link MOST_ALIKE} before all others. */
 export function mostTelling(hashes: Uint8Array[], count: number): number[] {
@@ -73,8 +81,6 @@ function seenIn(set: PatchSet, known: PatchSet): number {
   }
   return seen;
 }
-
-const sizeOf = ({ places }: PatchSet): number => places.length / 3;
 
 /** Whether a set has a patch that is like this one, within `near` of its place either way. Lengths in 1/4096 of the longer side. */
 export function isInPlace(x: number, y: number, near: number, hash: Uint8Array, { places, hashes }: PatchSet): boolean {

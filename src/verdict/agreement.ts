@@ -36,15 +36,16 @@ export const nearOnes = (agreements: Agreement[], { weakCloseness, nearDoubt, fa
     ({ bits, closeness, doubt }) => bits !== undefined || doubt <= farDoubt || (closeness >= weakCloseness && doubt <= nearDoubt),
   );
 
-/** Those of some that show the known picture where the nearest of `all` does, as far as parts say where it is. */
-export function whereNearest(some: Agreement[], all: Agreement[], { elsewhere, elsewhereCloseness }: Policy): Agreement[] {
+/** Tells, of some agreements of a reference of which `all` are all, those that show the known picture where the nearest does, as far as parts say where it is. */
+export function whereNearest(all: Agreement[], { elsewhere, elsewhereCloseness }: Policy): (some: Agreement[]) => Agreement[] {
   const placed = all.filter((a) => a.placement !== undefined);
-  if (placed.length === 0) return some;
+  if (placed.length === 0) return (some) => some;
   const where = middleOf(placed.reduce((a, b) => (b.closeness > a.closeness ? b : a)).placement!);
-  return some.filter(
-    ({ placement, closeness }) =>
-      placement === undefined || closeness >= elsewhereCloseness || isAlike(middleOf(placement), where, elsewhere),
-  );
+  return (some) =>
+    some.filter(
+      ({ placement, closeness }) =>
+        placement === undefined || closeness >= elsewhereCloseness || isAlike(middleOf(placement), where, elsewhere),
+    );
 }
 
 /** Where a placement has the known picture's point (0.5, 0.5), and how large it is. */

@@ -185,7 +185,8 @@ function matchOf(
   const segments = told
     .flatMap((t) => segmentsOf(t, durations, HALF_STEP_MS))
     .sort((a, b) => a.submissionFromMs - b.submissionFromMs || a.submissionToMs - b.submissionToMs);
-  const seenOf = (some: Agreement[]) => whereNearest(nearOnes(some, policy), agreements, policy);
+  const inPlace = whereNearest(agreements, policy);
+  const seenOf = (some: Agreement[]) => inPlace(nearOnes(some, policy));
   const seen = tracksOf(told, seenOf).flatMap((t) => segmentsOf(t, durations, HALF_STEP_MS, true));
   const surest = surestPerMoment(agreements);
   // Also where parts of the picture are surer than the whole of it.
@@ -205,16 +206,10 @@ function matchOf(
   const share = shareOf(agreements);
   const nearShare = shareOf(agreements.filter((a) => a.closeness >= policy.stillCloseness));
   const near = seenOf(surest);
-  const doubt = doubtOf(
-    {
-      ...{ ...match, ...coverages(seen, durations), nearShare, sharedMs: spanMs(seen), atOneEnd: isAtOneEnd(seen, durations) },
-      toldShare: Math.max(match.coverageOfReference, match.coverageOfSubmission),
-    },
-    near,
-    judged,
-    policy,
-    closer,
-  );
+  const toldShare = Math.max(match.coverageOfReference, match.coverageOfSubmission);
+  const [sharedMs, atOneEnd] = [spanMs(seen), isAtOneEnd(seen, durations)];
+  const shared = { ...match, ...coverages(seen, durations), toldShare, nearShare, sharedMs, atOneEnd };
+  const doubt = doubtOf(shared, near, judged, policy, closer);
   const closeness = Math.max(...agreements.map((a) => a.closeness));
   const areVideos = judged.kind === "video" && reference.kind === "video";
   const isScene = () =>

@@ -61,8 +61,8 @@ export interface Policy {
   nearDoubt: number;
   /**
    * A film is shown where it is shown: parts that lie elsewhere than where the nearest ones are, by more than `elsewhere` longer sides or by this factor of size, are no part of what was
-   * seen either, unless they are as near as `elsewhereCloseness` (the camera moved meanwhile, or the inset did). Of 28 films that share an intro with known ones two matched by parts of another face a quarter
-   * larger, or a third of the picture away, at later moments; of 4,779 altered copies three are for review for it.
+   * seen either, unless they are as near as `elsewhereCloseness` (the camera moved meanwhile, or the inset did). Of 48 innocents behind the intro of a known film
+   * (second real set) two matched by parts of another face at later moments, a tenth of the picture away or up to a quarter larger; of 4,779 altered copies three are for review for it.
    */
   elsewhere: { middle: number; size: number };
   elsewhereCloseness: number;

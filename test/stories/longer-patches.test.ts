@@ -16,7 +16,7 @@ import { type TestDatabase, testDatabase } from "../support/database.js";
  * with noise after them.
  */
 const KNOWN = video("friday.mp4");
-const CROP = make("-i", KNOWN, "-an", "-vf", "crop=iw*0.8:ih*0.8", "-preset", "ultrafast", "crop.mp4");
+const CROP = make("-i", KNOWN, "-an", "-vf", "crop=iw*0.7:ih*0.7", "crop.mp4");
 const { signal } = new AbortController();
 
 let database: TestDatabase;

@@ -154,8 +154,8 @@ describe("how sure it is", () => {
     const whole = { ...at(500, 0, 1, 1), placement: undefined, bits: 4 };
     const later = [at(4_000, 100, 1, 0.2), at(4_500, 400, 1, 0.2), at(5_000, -409, 1.2, 0.2), at(5_500, 400, 1.2, 0.35)];
     const all = [later[0], intro, whole, ...later.slice(1)];
-    expect(whereNearest(all, all, POLICY).map((a) => a.atMs)).toEqual([4_000, 0, 500, 5_500]);
-    expect(whereNearest([whole], [whole], POLICY)).toEqual([whole]);
+    expect(whereNearest(all, POLICY)(all).map((a) => a.atMs)).toEqual([4_000, 0, 500, 5_500]);
+    expect(whereNearest([whole], POLICY)([whole])).toEqual([whole]);
   });
 
   test("one shared second in the middle of another video is for a person to look at, not a match", () => {

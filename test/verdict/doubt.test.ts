@@ -40,17 +40,11 @@ test.each([
 ])("a second of a short film in a longer one takes three agreeing half seconds to match: %s", (_, found, agreed, doubt) => {
   const closer = { agreements: [], tried: 4, agreed, whole: true, share: 0, together: false };
   const judged = { kind: "video" as const, durationMs: 30_000, patchSets: [], framesRead: 60, framesUnusable: 0 };
-  const fingerprints = Array.from({ length: 60 }, (_, i) => ({
-    ...{
-      algorithm: "a",
-      variant: "full",
-      atMs: 500 * i,
-      untilMs: 500 * i,
-      quality: 100,
-      pdq: new Uint8Array(32),
-      blockhash: new Uint8Array(32),
-    },
-  }));
+  const hashes = { pdq: new Uint8Array(32), blockhash: new Uint8Array(32) };
+  const fingerprints = Array.from({ length: 60 }, (_, i) => {
+    const atMs = 500 * i;
+    return { algorithm: "a", variant: "full", atMs, untilMs: atMs, quality: 100, ...hashes };
+  });
   const seen = [moment({ bits: 8 }), moment({ atMs: 5_000, bits: 8 })];
   expect(doubtOf(found, seen, { ...judged, fingerprints }, POLICY, closer)).toBe(doubt);
 });
