@@ -74,7 +74,10 @@ async function stateOf(db: Db): Promise<{ seenSeq: string; postedUntil: string }
   return rows[0];
 }
 
-/** Probes are made in order of their keys, and candidates in order of their ids, so that neighbours on disk are read together. */
+/**
+ * Probes are made in order of their keys, and candidates in order of their ids, so that neighbours on disk are read together. As long as
+ * nothing has postings there are no probes: half a million made of a minute of video took 0.1 s to find nothing.
+ */
 async function near(
   db: Db,
   views: { pdq: Hash }[],
@@ -85,7 +88,7 @@ async function near(
        select (ordinality - 1)::int as q, ('x' || hex)::bit(256) as hash
        from unnest($1::text[]) with ordinality as t (hex, ordinality)
      ), probe as (
-       select q, ${keyOf("hash")} as key, ${neighboursOf("hash")} as neighbours from query, generate_series(0, 15) as b
+       select q, ${keyOf("hash")} as key, ${neighboursOf("hash")} as neighbours from query, generate_series(0, 15) as b where $4::bigint > 0
      ), ${passedPostings}, candidate as (
        select distinct id, q from passed_posting order by id
      ), young as materialized (
