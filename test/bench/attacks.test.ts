@@ -137,6 +137,6 @@ describe("selectAttacks", () => {
       "speed-2",
     ]);
     expect(selectAttacks("crop-30").every((a) => a.group === "crop-30")).toBe(true);
-    expect(selectAttacks("nonsense")).toEqual([]);
+    expect(() => selectAttacks("mirror,nonsense")).toThrow("attacks: nothing is called nonsense");
   });
 });

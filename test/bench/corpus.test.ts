@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import sharp from "sharp";
@@ -14,10 +14,13 @@ beforeEach(async () => {
 
 afterEach(() => rm(dir, { recursive: true, force: true }));
 
+let colours = 0;
+
+/** Pictures, each of a colour of its own. */
 async function put(...paths: string[]): Promise<void> {
   for (const path of paths) {
     await mkdir(join(dir, path, ".."), { recursive: true });
-    await sharp({ create: { width: 8, height: 8, channels: 3, background: "#a0b0c0" } })
+    await sharp({ create: { width: 8, height: 8, channels: 3, background: { r: colours++, g: 176, b: 192 } } })
       .png()
       .toFile(join(dir, path));
   }
@@ -72,7 +75,34 @@ describe("loadCorpus", () => {
   it("skips what is no picture and says so", async () => {
     await put("known/a.png", "innocent/b.png");
     await writeFile(join(dir, "known", "broken.mp4"), "no video");
-    expect((await loadCorpus(dir)).skipped.join()).toContain("broken.mp4");
+    await writeFile(join(dir, "innocent", "empty.jpg"), "");
+    const { skipped, ...corpus } = await loadCorpus(dir);
+    expect(skipped.map((text) => text.split(": ")[0])).toEqual(["known/broken.mp4", "innocent/empty.jpg"]);
+    expect(all({ skipped, ...corpus })).toEqual(["a.png", "b.png"]);
+  });
+
+  it("takes a file that is there twice once, as the known one", async () => {
+    await put("innocent/a.png", "innocent/b.png", "known/z.png");
+    await copyFile(join(dir, "innocent/a.png"), join(dir, "known/c.png"));
+    await copyFile(join(dir, "known/z.png"), join(dir, "known/y.png"));
+    const corpus = await loadCorpus(dir);
+    expect([names(corpus.known), names(corpus.innocent)]).toEqual([["c.png", "y.png"], ["b.png"]]);
+    expect(corpus.skipped.sort()).toEqual([
+      "innocent/a.png: the same bytes as known/c.png",
+      "known/z.png: the same bytes as known/y.png",
+    ]);
+  });
+
+  it("makes two knowns of one name in two folders two cases", async () => {
+    await put("known/one/clip.png", "known/two/clip.png", "innocent/b.png");
+    const { known } = await loadCorpus(dir);
+    expect(known.map((m) => m.caseId).sort()).toEqual(["clip.png", "known/two/clip.png"]);
+  });
+
+  it("says which file is wrong when the families are", async () => {
+    await put("known/a.png", "innocent/b.png");
+    await writeFile(join(dir, "families.json"), "{");
+    await expect(loadCorpus(dir)).rejects.toThrow(/families\.json: /);
   });
 
   it("explains an empty or missing folder", async () => {

@@ -1,3 +1,4 @@
+import { UsageError } from "../../errors.js";
 import { basicAttacks } from "./attacks/basic.js";
 import { composedAttacks } from "./attacks/composed.js";
 import { crossAttacks } from "./attacks/cross.js";
@@ -16,16 +17,18 @@ export const ATTACKS: readonly Attack[] = [
   ...crossAttacks,
 ];
 
-/** The attacks whose name or group matches one of the comma-separated patterns; `*` stands for anything. */
+/**
+ * The attacks whose name or group matches one of the comma-separated patterns; `*` stands for anything.
+ *
+ * @throws UsageError for a pattern that no attack matches; "natural" stands for the copies that a corpus brings.
+ */
 export function selectAttacks(patterns = "*"): Attack[] {
-  const expressions = patterns.split(",").map(
-    (p) =>
-      new RegExp(
-        `^${p
-          .trim()
-          .replace(/[.+?^${}()|[\]\\]/g, "\\$&")
-          .replaceAll("*", ".*")}$`,
-      ),
-  );
-  return ATTACKS.filter((attack) => expressions.some((e) => e.test(attack.name) || e.test(attack.group)));
+  const chosen = patterns.split(",").map((pattern) => {
+    const text = pattern.trim();
+    const expression = new RegExp(`^${text.replace(/[.+?^${}()|[\]\\]/g, "\\$&").replaceAll("*", ".*")}$`);
+    const attacks = ATTACKS.filter(({ name, group }) => expression.test(name) || expression.test(group));
+    if (attacks.length === 0 && text !== "natural") throw new UsageError(`attacks: nothing is called ${text}`);
+    return attacks;
+  });
+  return ATTACKS.filter((attack) => chosen.some((attacks) => attacks.includes(attack)));
 }

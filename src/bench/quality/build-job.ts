@@ -1,3 +1,4 @@
+import { UsageError } from "../../errors.js";
 import { selectAttacks } from "./attacks.js";
 import type { Corpus } from "./corpus.js";
 import { makeAttack } from "./make-attack.js";
@@ -82,6 +83,6 @@ function pathsOf(innocents: Media[], kind: Media["kind"], known: Media[]): strin
   const found = innocents.filter((m) => m.kind === kind);
   const paths = (found.length > 0 ? found : innocents).map((m) => m.path);
   if (paths.length === 0)
-    throw new Error(`corpus: there is no innocent ${kind} to hide a known in (${known.length} known files)`);
+    throw new UsageError(`corpus: there is no innocent ${kind} to hide a known in (${known.length} known files)`);
   return paths;
 }

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
-import { existsSync } from "node:fs";
+import { createReadStream, existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, relative } from "node:path";
+import { pipeline } from "node:stream/promises";
 import { z } from "zod";
 import { UsageError } from "../../errors.js";
 import { COMMON_FAMILIES, type Family, familyOf } from "./families.js";
@@ -13,7 +14,7 @@ export interface Corpus {
   innocent: Media[];
   /** Copies of a known that came with the corpus: nobody here made them. */
   copies: { known: Media; copy: Media }[];
-  /** Files that are no readable picture, with the reason. */
+  /** Files that are no readable picture or that are there twice, with the reason. */
   skipped: string[];
 }
 
@@ -46,15 +47,45 @@ export async function loadCorpus(dir: string, split: Split = "all"): Promise<Cor
   if (!existsSync(dir)) throw new UsageError(`corpus: ${dir} does not exist`);
   const families = [...(await readFamilies(dir)), ...COMMON_FAMILIES];
   const entries = await listEntries(dir, families);
-  const chosen = entries.filter((entry) => split === "all" || halfOf(entry.family.name) === split);
-  const corpus: Corpus = { known: [], innocent: [], copies: [], skipped: [] };
+  const { once, skipped } = await withoutDoubles(entries, dir);
+  const chosen = once.filter((entry) => split === "all" || halfOf(entry.family.name) === split);
+  const corpus: Corpus = { known: [], innocent: [], copies: [], skipped };
   const leaders = new Map<string, Media>();
+  const names = new Set<string>();
   for (const entry of chosen) {
-    const media = await readMedia(entry.path).catch((error: Error) => void corpus.skipped.push(error.message));
-    if (media) place(corpus, leaders, entry, media);
+    const name = relative(dir, entry.path);
+    const media = await readMedia(entry.path).catch((error: Error) => void skipped.push(`${name}: ${error.message}`));
+    if (!media) continue;
+    // Each known is a case of its own, also where another folder has one of the same name.
+    const caseId = names.has(media.name) ? name : media.name;
+    names.add(media.name);
+    place(corpus, leaders, entry, { ...media, name: caseId, caseId });
   }
   if (corpus.known.length === 0) throw new UsageError(`corpus: ${dir} holds no known image or video for the split "${split}"`);
   return corpus;
+}
+
+/**
+ * A file that is there twice would be a known and an innocent, or two knowns that are each a wrong case for copies of the other: the known one
+ * stays, or the first.
+ */
+async function withoutDoubles(entries: Entry[], dir: string): Promise<{ once: Entry[]; skipped: string[] }> {
+  const first = new Map<string, Entry>();
+  const skipped: string[] = [];
+  for (const entry of [...entries].sort((a, b) => Number(a.role === "innocent") - Number(b.role === "innocent"))) {
+    const sha256 = await sha256Of(entry.path);
+    const same = first.get(sha256) ?? entry;
+    first.set(sha256, same);
+    if (same !== entry) skipped.push(`${relative(dir, entry.path)}: the same bytes as ${relative(dir, same.path)}`);
+  }
+  const kept = new Set(first.values());
+  return { once: entries.filter((entry) => kept.has(entry)), skipped };
+}
+
+async function sha256Of(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  await pipeline(createReadStream(path), hash);
+  return hash.digest("hex");
 }
 
 function place(corpus: Corpus, leaders: Map<string, Media>, { family, role }: Entry, media: Media): void {
@@ -76,9 +107,17 @@ function place(corpus: Corpus, leaders: Map<string, Media>, { family, role }: En
 async function readFamilies(dir: string): Promise<Family[]> {
   const path = join(dir, "families.json");
   if (!existsSync(path)) return [];
-  const parsed = familiesFile.safeParse(JSON.parse(await readFile(path, "utf8")));
+  const parsed = familiesFile.safeParse(await readJson(path));
   if (!parsed.success) throw new UsageError(`${path}: ${z.prettifyError(parsed.error)}`);
   return parsed.data.families;
+}
+
+async function readJson(path: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(path, "utf8"));
+  } catch (error) {
+    throw new UsageError(`${path}: ${(error as Error).message}`);
+  }
 }
 
 async function listEntries(dir: string, families: Family[]): Promise<Entry[]> {

@@ -57,11 +57,11 @@ export async function readMedia(path: string): Promise<Media> {
     const { width, height } = await sharp(path).metadata();
     return { name, caseId: name, path, kind, width, height, durationMs: 0, framesPerSecond: 0 };
   }
-  if (kind === undefined) throw new Error(`${path}: not an image or video by its name`);
+  if (kind === undefined) throw new Error("not an image or video by its name");
   const text = await describe(path);
   const size = /Video:.*?, (\d{2,5})x(\d{2,5})/.exec(text);
   const duration = /Duration: (\d+):(\d+):([\d.]+)/.exec(text);
-  if (!size || !duration) throw new Error(`${path}: ffmpeg finds no video with a duration in it`);
+  if (!size || !duration) throw new Error("ffmpeg finds no video with a duration in it");
   const sar = /SAR (\d+):(\d+)/.exec(text);
   const stretch = sar && Number(sar[2]) > 0 ? Number(sar[1]) / Number(sar[2]) : 1;
   const seconds = Number(duration[1]) * 3600 + Number(duration[2]) * 60 + Number(duration[3]);

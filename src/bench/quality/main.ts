@@ -58,7 +58,10 @@ export async function runQualityBench(
     limit: options.limit,
     onProgress,
   });
-  if (attacked.length === 0) throw new UsageError(`attacks: nothing is called ${options.attacks}`);
+  if (attacked.length === 0)
+    throw new UsageError(
+      `attacks: none could be made of ${known.length} known files${skipped.length > 0 ? `: ${skipped[0]}` : ""}`,
+    );
   const level = options.innocents ?? "all";
   const hard =
     level === "none" ? { known: [], innocents: [] } : await prepareInnocents({ corpus, known, cacheDir: cache, onProgress });
