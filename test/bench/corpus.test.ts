@@ -1,4 +1,4 @@
-import { copyFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import sharp from "sharp";
@@ -76,8 +76,15 @@ describe("loadCorpus", () => {
     await put("known/a.png", "innocent/b.png");
     await writeFile(join(dir, "known", "broken.mp4"), "no video");
     await writeFile(join(dir, "innocent", "empty.jpg"), "");
+    await symlink(join(dir, "nowhere"), join(dir, "known", "lost.png"));
+    await symlink(join(dir, "known", "a.png"), join(dir, "known", "again.png"));
     const { skipped, ...corpus } = await loadCorpus(dir);
-    expect(skipped.map((text) => text.split(": ")[0])).toEqual(["known/broken.mp4", "innocent/empty.jpg"]);
+    expect(skipped.map((text) => text.split(": ")[0])).toEqual([
+      "known/again.png",
+      "known/broken.mp4",
+      "innocent/empty.jpg",
+      "known/lost.png",
+    ]);
     expect(all({ skipped, ...corpus })).toEqual(["a.png", "b.png"]);
   });
 

@@ -73,9 +73,10 @@ async function withoutDoubles(entries: Entry[], dir: string): Promise<{ once: En
   const first = new Map<string, Entry>();
   const skipped: string[] = [];
   for (const entry of [...entries].sort((a, b) => Number(a.role === "innocent") - Number(b.role === "innocent"))) {
-    const sha256 = await sha256Of(entry.path);
-    const same = first.get(sha256) ?? entry;
-    first.set(sha256, same);
+    // What cannot be read is like no other; reading it as media says why.
+    const bytes = await sha256Of(entry.path).catch(() => entry.path);
+    const same = first.get(bytes) ?? entry;
+    first.set(bytes, same);
     if (same !== entry) skipped.push(`${relative(dir, entry.path)}: the same bytes as ${relative(dir, same.path)}`);
   }
   const kept = new Set(first.values());
@@ -127,7 +128,7 @@ async function listEntries(dir: string, families: Family[]): Promise<Entry[]> {
   for (const root of roots) {
     const role = sorted ? (root === roots[0] ? "known" : "innocent") : undefined;
     for (const file of await readdir(root, { recursive: true, withFileTypes: true })) {
-      if (!file.isFile() || kindOf(file.name) === undefined) continue;
+      if (!(file.isFile() || file.isSymbolicLink()) || kindOf(file.name) === undefined) continue;
       const { family, rank } = familyOf(file.name, families);
       const path = join(file.parentPath, file.name);
       entries.push({ path, fileName: file.name, family, rank, role: role ?? roleOf(file.name, family) });
