@@ -4,6 +4,7 @@ import { join } from "node:path";
 import sharp from "sharp";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Corpus, loadCorpus } from "../../src/bench/quality/corpus.js";
+import { loopable, readMedia, runFfmpeg } from "../../src/bench/quality/ffmpeg.js";
 import { UsageError } from "../../src/errors.js";
 
 let dir: string;
@@ -29,6 +30,17 @@ async function put(...paths: string[]): Promise<void> {
 const names = (media: { name: string }[]) => media.map((m) => m.name).sort();
 const all = (corpus: Corpus) =>
   [...names(corpus.known), ...names(corpus.innocent), ...names(corpus.copies.map((c) => c.copy))].sort();
+
+describe("loopable", () => {
+  it("gives a copy of an AVI, which ffmpeg could play over and over only without end and without a picture", async () => {
+    const [avi, long] = [join(dir, "a.avi"), join(dir, "long.mp4")];
+    await runFfmpeg(["-f", "lavfi", "-i", "testsrc2=s=320x240:d=2:r=30", "-c:v", "libx264", avi]);
+    const path = await loopable(dir, avi);
+    await runFfmpeg(["-stream_loop", "-1", "-t", "5", "-i", path, "-c:v", "libx264", long]);
+    expect((await readMedia(long)).durationMs).toBeCloseTo(5_000, -2);
+    expect(await loopable(dir, long)).toBe(long);
+  });
+});
 
 describe("loadCorpus", () => {
   it("believes known/ and innocent/", async () => {

@@ -1,6 +1,7 @@
 import { UsageError } from "../../errors.js";
 import { selectAttacks } from "./attacks.js";
 import type { Corpus } from "./corpus.js";
+import { loopable } from "./ffmpeg.js";
 import { makeAttack } from "./make-attack.js";
 import type { Job } from "./scorer.js";
 import type { AttackedFile, InnocentFile, KnownFile, Media } from "./types.js";
@@ -27,7 +28,8 @@ export interface Built {
 /** Makes (or finds in the cache) every attacked file; several at a time. */
 export async function buildAttacked(options: JobOptions): Promise<Built> {
   const { corpus, cacheDir, limit = Number.POSITIVE_INFINITY, onProgress } = options;
-  const innocentVideos = pathsOf(corpus.innocent, "video", corpus.known);
+  const videos = pathsOf(corpus.innocent, "video", corpus.known);
+  const innocentVideos = await Promise.all(videos.map((path) => loopable(cacheDir, path)));
   const innocentImages = pathsOf(corpus.innocent, "image", corpus.known);
   const known = (["video", "image"] as const).flatMap((kind) => corpus.known.filter((k) => k.kind === kind).slice(0, limit));
   const tasks = known.flatMap((media) =>

@@ -32,11 +32,16 @@ export async function ffmpegPath(): Promise<string> {
   return (await findFfmpeg({ ffmpegPath: process.env.FFMPEG_PATH || undefined })).path;
 }
 
+/** No file takes so long; but some that ffmpeg is told to loop keep it busy for ever, and then it does not heed SIGTERM either. */
+const LONGEST_MS = 15 * 60_000;
+
 /** Runs ffmpeg quietly on one thread per codec. Throws with its last lines when it fails. */
 export async function runFfmpeg(args: string[]): Promise<void> {
   try {
-    await run(await ffmpegPath(), ["-v", "error", "-nostdin", "-y", ...args], { maxBuffer: 1 << 24 });
+    const limits = { maxBuffer: 1 << 24, timeout: LONGEST_MS, killSignal: "SIGKILL" as const };
+    await run(await ffmpegPath(), ["-v", "error", "-nostdin", "-y", ...args], limits);
   } catch (error) {
+    if ((error as { killed?: boolean }).killed) throw new Error(`ffmpeg did not end within 15 minutes: ${args.join(" ")}`);
     const stderr = String((error as { stderr?: string }).stderr ?? error).trim();
     throw new Error(`ffmpeg failed on ${args.join(" ")}: ${stderr.split("\n").slice(-4).join(" | ")}`);
   }
@@ -76,6 +81,18 @@ export async function readMedia(path: string): Promise<Media> {
     durationMs: seconds * 1000,
     framesPerSecond,
   };
+}
+
+/**
+ * The video, or a copy of it, that can be played over and over. AVI keeps no presentation times: ffmpeg 7.0, told to loop one with H.264 in it, reads on
+ * for ever and gives no picture.
+ */
+export async function loopable(cacheDir: string, path: string): Promise<string> {
+  if (extname(path).toLowerCase() !== ".avi") return path;
+  const evenly = "scale=trunc(iw/2)*2:trunc(ih/2)*2";
+  return cached(cacheDir, ".mp4", ["loopable", 1, path], (to) =>
+    runFfmpeg(["-i", path, "-an", "-vf", evenly, "-c:v", "libx264", "-crf", "12", "-pix_fmt", "yuv420p", to]),
+  );
 }
 
 async function describe(path: string): Promise<string> {

@@ -1,6 +1,6 @@
 import sharp from "sharp";
 import { svgText } from "../bitmap-font.js";
-import { cached, runFfmpeg } from "../ffmpeg.js";
+import { cached, loopable, runFfmpeg } from "../ffmpeg.js";
 import type { InnocentFile, KnownFile, Media } from "../types.js";
 import type { Shot } from "./shots.js";
 
@@ -76,10 +76,11 @@ export async function sameSting(cacheDir: string, known: Media, innocent: Media,
 /** One second of a known in the middle of half a minute of something else. */
 export async function newsClip(cacheDir: string, known: Media, innocents: Media[]): Promise<InnocentFile> {
   const [a, b] = [innocents[0], innocents[innocents.length - 1]];
+  const [before, after] = await Promise.all([a, b].map(({ path }) => loopable(cacheDir, path)));
   const path = await cached(cacheDir, ".mp4", ["news", 1, known.path, a.path, b.path], (to) =>
     runFfmpeg([
-      ...["-stream_loop", "-1", "-t", "15", "-i", a.path, "-ss", String(known.durationMs / 2000), "-t", "1", "-i", known.path],
-      ...["-stream_loop", "-1", "-t", "15", "-i", b.path],
+      ...["-stream_loop", "-1", "-t", "15", "-i", before, "-ss", String(known.durationMs / 2000), "-t", "1", "-i", known.path],
+      ...["-stream_loop", "-1", "-t", "15", "-i", after],
       ...[
         "-filter_complex",
         `[0:v]${FIT}[x];[1:v]${FIT}[y];[2:v]${FIT},hflip[z];[x][y][z]concat=n=3[out]`,
