@@ -57,16 +57,16 @@ const isNear = (surest: Agreement[], { listedBits }: Policy): boolean =>
   surest.some(({ bits }) => bits !== undefined && bits <= listedBits);
 
 /**
- * Half seconds that must agree before their share counts. A piece that is told to be less than half of either video may be a second that was only quoted: of a film of 3.3 s two
- * of four that could be compared agreed, in the news. Patches are few, so with them it takes more still. Two are enough where both videos begin and end
+ * Half seconds that must agree before their share counts. A piece that is told to be less than `pieceShare` of either video may be a second that was only quoted: of films of 3.3 and
+ * 3.4 s two of four that could be compared agreed, in the news. Patches are few, so with them it takes more still. Two are enough where both videos begin and end
  * together: a second on an otherwise plain wall is all that there is to agree.
  */
 const LEAST_AGREED = { most: 2, piece: 3, parts: 4 };
 
-function leastAgreed({ whole, together }: CloserLook, { toldShare }: Shared, { minCoverage }: Policy): number {
+function leastAgreed({ whole, together }: CloserLook, { toldShare }: Shared, { pieceShare }: Policy): number {
   if (together) return LEAST_AGREED.most;
   if (!whole) return LEAST_AGREED.parts;
-  return toldShare >= minCoverage ? LEAST_AGREED.most : LEAST_AGREED.piece;
+  return toldShare >= pieceShare ? LEAST_AGREED.most : LEAST_AGREED.piece;
 }
 
 /** Share of the half seconds of the reference that could be compared and agree. */

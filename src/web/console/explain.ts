@@ -9,7 +9,7 @@ const SAME_SPEED = 0.03;
 export function sureness(confidence: number): "certain" | "likely" | "possible" | "weak" {
   if (confidence >= 0.95) return "certain";
   if (confidence >= 0.8) return "likely";
-  return confidence >= 0.25 ? "possible" : "weak";
+  return confidence >= 0.3 ? "possible" : "weak";
 }
 
 /** Of a match, recorded or just made. */
