@@ -35,6 +35,7 @@ const quoted = (over: Partial<Shared> = {}): Shared => ({
 
 test.each([
   ["two of four that could be compared", quoted(), 2, "short"],
+  ["two, and it is told to be half of the film, to its end", quoted({ toldShare: 0.52 }), 2, "short"],
   ["three", quoted(), 3, undefined],
   ["two, and it is told to be most of the submission", quoted({ toldShare: 0.9 }), 2, undefined],
 ])("a second of a short film in a longer one takes three agreeing half seconds to match: %s", (_, found, agreed, doubt) => {

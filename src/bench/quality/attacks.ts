@@ -6,6 +6,7 @@ import { buriedExcerpt } from "./attacks/excerpt.js";
 import { geometryAttacks } from "./attacks/geometry.js";
 import type { Attack } from "./attacks/recipe.js";
 import { timelineAttacks } from "./attacks/timeline.js";
+import { wildcard } from "./wildcard.js";
 
 /** Every attack, in the order of the report. All are deterministic: fixed seeds, fixed encoder settings. */
 export const ATTACKS: readonly Attack[] = [
@@ -25,7 +26,7 @@ export const ATTACKS: readonly Attack[] = [
 export function selectAttacks(patterns = "*"): Attack[] {
   const chosen = patterns.split(",").map((pattern) => {
     const text = pattern.trim();
-    const expression = new RegExp(`^${text.replace(/[.+?^${}()|[\]\\]/g, "\\$&").replaceAll("*", ".*")}$`);
+    const expression = wildcard(text);
     const attacks = ATTACKS.filter(({ name, group }) => expression.test(name) || expression.test(group));
     if (attacks.length === 0 && text !== "natural") throw new UsageError(`attacks: nothing is called ${text}`);
     return attacks;

@@ -28,12 +28,13 @@ export interface Built {
 /** Makes (or finds in the cache) every attacked file; several at a time. */
 export async function buildAttacked(options: JobOptions): Promise<Built> {
   const { corpus, cacheDir, limit = Number.POSITIVE_INFINITY, onProgress } = options;
+  const attacks = selectAttacks(options.attacks);
   const videos = pathsOf(corpus.innocent, "video", corpus.known);
   const innocentVideos = await Promise.all(videos.map((path) => loopable(cacheDir, path)));
   const innocentImages = pathsOf(corpus.innocent, "image", corpus.known);
   const known = (["video", "image"] as const).flatMap((kind) => corpus.known.filter((k) => k.kind === kind).slice(0, limit));
   const tasks = known.flatMap((media) =>
-    selectAttacks(options.attacks)
+    attacks
       .filter((attack) => attack.appliesTo.includes(media.kind))
       .map((attack) => ({
         name: `${attack.name} of ${media.name}`,

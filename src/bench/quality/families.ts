@@ -1,3 +1,5 @@
+import { wildcard } from "./wildcard.js";
+
 /**
  * Files that must stay together, because what is learned from one would leak to the other.
  * "copies" show the same material: the first listed is the known, the others are natural re-uploads of it.
@@ -30,16 +32,11 @@ export const COMMON_FAMILIES: Family[] = [
   { name: "test-cards", files: ["test-padded-dimensions", "countdown-in"], kind: "relatives", role: "innocent" },
 ];
 
-function matches(pattern: string, stem: string): boolean {
-  const expression = pattern.replace(/[.+?^${}()|[\]\\]/g, "\\$&").replaceAll("*", ".*");
-  return new RegExp(`^${expression}$`, "i").test(stem);
-}
-
 /** The family of a file, and its rank in it (0 leads). A file of no listed family belongs with those whose name starts alike up to the first "-". */
 export function familyOf(fileName: string, families: Family[]): { family: Family; rank: number } {
   const stem = fileName.replace(/\.[^.]+$/, "");
   for (const family of families) {
-    const rank = family.files.findIndex((pattern) => matches(pattern, stem));
+    const rank = family.files.findIndex((pattern) => wildcard(pattern, "i").test(stem));
     if (rank >= 0) return { family, rank };
   }
   return { family: { name: stem.split("-")[0], files: [], kind: "relatives" }, rank: 0 };

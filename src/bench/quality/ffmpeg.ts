@@ -33,15 +33,16 @@ export async function ffmpegPath(): Promise<string> {
 }
 
 /** No file takes so long; but some that ffmpeg is told to loop keep it busy for ever, and then it does not heed SIGTERM either. */
-const LONGEST_MS = 15 * 60_000;
+const LONGEST_MINUTES = 15;
 
 /** Runs ffmpeg quietly on one thread per codec. Throws with its last lines when it fails. */
 export async function runFfmpeg(args: string[]): Promise<void> {
   try {
-    const limits = { maxBuffer: 1 << 24, timeout: LONGEST_MS, killSignal: "SIGKILL" as const };
+    const limits = { maxBuffer: 1 << 24, timeout: 60_000 * LONGEST_MINUTES, killSignal: "SIGKILL" as const };
     await run(await ffmpegPath(), ["-v", "error", "-nostdin", "-y", ...args], limits);
   } catch (error) {
-    if ((error as { killed?: boolean }).killed) throw new Error(`ffmpeg did not end within 15 minutes: ${args.join(" ")}`);
+    if ((error as { killed?: boolean }).killed)
+      throw new Error(`ffmpeg did not end within ${LONGEST_MINUTES} minutes: ${args.join(" ")}`);
     const stderr = String((error as { stderr?: string }).stderr ?? error).trim();
     throw new Error(`ffmpeg failed on ${args.join(" ")}: ${stderr.split("\n").slice(-4).join(" | ")}`);
   }
