@@ -38,11 +38,11 @@ import { createQueues, type Queues } from "./platform/queues.js";
 import { checkRedis } from "./platform/redis-check.js";
 import { beginSpan, currentTrace, inSpan, startTracing } from "./platform/tracing.js";
 import { readVersion } from "./platform/version.js";
-import { type ReadSteps, type RunStage, readFingerprints } from "./read-fingerprints.js";
+import { type Looked, type ReadSteps, type RunStage, readFingerprints } from "./read-fingerprints.js";
 import { lookBack, type RegisterSteps } from "./register.js";
 import type { ScanSteps } from "./scan.js";
 import { LEAST_PATCHES } from "./verdict/agreement.js";
-import { worthACloserLook } from "./verdict/decide.js";
+import { mayShowKnown, worthACloserLook } from "./verdict/decide.js";
 import { POLICY } from "./verdict/policy.js";
 
 /** The stories with their I/O plugged in, on one database and one queue backend. */
@@ -54,10 +54,13 @@ export interface App {
   index: HashIndex;
   scanSteps: ScanSteps<PoolClient>;
   registerSteps: RegisterSteps;
-  /** Reads a file or URL that the person at the command line named: no allowed folders, no limit to public addresses. */
-  readLocal(media: MediaSource, signal: AbortSignal): Promise<Reading>;
+  /**
+   * Reads a file or URL that the person at the command line named: no allowed folders, no limit to public addresses. "as a worker" reads no more than
+   * keyframes where `SCAN_KEYFRAMES_FIRST` lets a worker do so.
+   */
+  readLocal(media: MediaSource, how: "as a worker" | "all of it", signal: AbortSignal): Promise<Reading>;
   /** Reads what came in over HTTP: by the rules for a submission, and from the folder that uploads are written to. */
-  readReceived(media: MediaSource, how: "as a scan" | "as a reference", signal: AbortSignal): Promise<Reading>;
+  readReceived(media: MediaSource, how: "all of it" | "as a reference", signal: AbortSignal): Promise<Reading>;
   /** What a caseworker's confirmation teaches the index. Past submissions are searched for it by the relay's housekeeping. */
   learnSteps: Required<LearnSteps>;
   casework: CaseworkSettings;
@@ -89,7 +92,7 @@ export async function openApp(config: Config, log: Log): Promise<App> {
     index,
     scanSteps: scanStepsOf(config, database, index, log),
     registerSteps,
-    readLocal: reader(anywhere(config), log, { thrifty: true }, knownBytes(database)),
+    readLocal: localReader(config, database, index, log),
     readReceived: receivedReader(config, database, log),
     learnSteps: {
       learn: (reference, reading) => addReference(database.pool, reference, reading, ALGORITHM),
@@ -115,7 +118,7 @@ const indexOptions = (config: Config, { connectionString }: Database) => ({
 function scanStepsOf(config: Config, { pool }: Database, index: HashIndex, log: Log): ScanSteps<PoolClient> {
   return {
     earlierOutcome: (submission) => earlierOutcome(pool, submission),
-    read: reader(config, log, { thrifty: true }, knownBytes({ pool })),
+    read: reader(config, log, { thrifty: true }, scanning(config, { pool }, index)),
     lookup: (reading) => lookupAll(index.lookups(), pool, reading),
     lookupIfChanged: async (tx, reading, seenSeq) => {
       await holdIndexStill(tx);
@@ -133,6 +136,11 @@ const traceStage: RunStage = (stage, run) => (currentTrace() ? inSpan(stage, run
 
 /** Whole pictures and parts of them, and then all that is known of the references for which something speaks, but not enough. */
 async function lookupAll(lookups: Lookups, db: Db, reading: Reading): Promise<Found> {
+  const first = await lookupFirst(lookups, db, reading);
+  return { ...first, material: await materialOf(db, worthACloserLook(reading, first, POLICY)) };
+}
+
+async function lookupFirst(lookups: Lookups, db: Db, reading: Looked): Promise<Found> {
   const { patchSets } = reading;
   const found = await lookups.lookup(db, withListed(reading), ALGORITHM, POLICY.withinBits);
   const patchHits = await lookups.lookupPatches(db, patchSets, PATCH_ALGORITHM);
@@ -140,8 +148,7 @@ async function lookupAll(lookups: Lookups, db: Db, reading: Reading): Promise<Fo
   const unknown = [...new Set(patchHits.map((h) => h.referenceId))].filter((id) => !found.references.has(id));
   const references = new Map([...found.references, ...(await summaries(db, unknown))]);
   // An index in memory may know a reference for a moment longer than the database does.
-  const first = { ...found, patchHits: patchHits.filter((h) => references.has(h.referenceId)), moments, references };
-  return { ...first, material: await materialOf(db, worthACloserLook(reading, first, POLICY)) };
+  return { ...found, patchHits: patchHits.filter((h) => references.has(h.referenceId)), moments, references };
 }
 
 function registerStepsOf(config: Config, { pool }: Database, log: Log): RegisterSteps {
@@ -171,11 +178,17 @@ function rests(): () => Promise<void> {
 /** What the person at the command line may read: everything. */
 const anywhere = (config: Config): Config => ({ ...config, mediaRoots: ["/"], mediaAllowPrivateAddresses: true });
 
+function localReader(config: Config, database: Database, index: HashIndex, log: Log): App["readLocal"] {
+  const asWorker = reader(anywhere(config), log, { thrifty: true }, scanning(config, database, index));
+  const allOfIt = reader(anywhere(config), log, { thrifty: true }, { recall: knownBytes(database) });
+  return (media, how, signal) => (how === "as a worker" ? asWorker : allOfIt)(media, signal);
+}
+
 function receivedReader(config: Config, { pool }: Database, log: Log): App["readReceived"] {
   const received = { ...config, mediaRoots: [...config.mediaRoots, config.mediaTmpDir] };
-  const scanning = reader(received, log, { thrifty: true }, knownBytes({ pool }));
-  const registering = reader(received, log, { thrifty: false });
-  return (media, how, signal) => (how === "as a scan" ? scanning : registering)(media, signal);
+  const allOfIt = reader(received, log, { thrifty: true }, { recall: knownBytes({ pool }) });
+  const asReference = reader(received, log, { thrifty: false });
+  return (media, how, signal) => (how === "all of it" ? allOfIt : asReference)(media, signal);
 }
 
 const caseworkSettings = (config: Config): CaseworkSettings => ({
@@ -186,17 +199,24 @@ const caseworkSettings = (config: Config): CaseworkSettings => ({
   takedownAttempts: config.takedownAttempts,
 });
 
-/** A scan, and a dry run, which must say the same, decodes nothing that is known byte for byte. */
+/** A scan decodes nothing that is known byte for byte. */
 const knownBytes =
-  ({ pool }: Pick<Database, "pool">) =>
-  (sha256: string) =>
+  ({ pool }: Pick<Database, "pool">): ReadSteps["recall"] =>
+  (sha256) =>
     recall(pool, sha256, { algorithm: ALGORITHM, patchAlgorithm: PATCH_ALGORITHM });
+
+/** A worker, and a dry run, which must say the same, decodes no more than keyframes where it may. */
+function scanning(config: Config, { pool }: Pick<Database, "pool">, index: HashIndex): Partial<ReadSteps> {
+  const mayShow: ReadSteps["mayShowKnown"] = async (keyframes) =>
+    mayShowKnown(keyframes, await lookupFirst(index.lookups(), pool, keyframes), POLICY);
+  return { recall: knownBytes({ pool }), ...(config.scanKeyframesFirst && { mayShowKnown: mayShow }) };
+}
 
 function reader(
   config: Config,
   log: Log,
   how: { thrifty: boolean },
-  recallBytes?: ReadSteps["recall"],
+  more: Partial<ReadSteps> = {},
 ): (media: MediaSource, signal: AbortSignal) => Promise<Reading> {
   const limits = { maxPixels: config.mediaMaxPixels, maxDurationMs: config.mediaMaxDurationMs, timeoutMs: config.scanTimeoutMs };
   return async (media, signal) => {
@@ -215,7 +235,7 @@ function reader(
         },
         probe: (file) => probeMedia(file, decoder, limits, limited),
         frames: (file, probe, sampling) => readFrames(file, probe, decoder, { ...options, sampling }, limited),
-        recall: recallBytes,
+        ...more,
         stage: traceStage,
       };
       return readFingerprints(steps, media, how);

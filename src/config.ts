@@ -47,6 +47,7 @@ const schema = z.object({
   PAGE_FETCHER: z.enum(["off", "yt-dlp"], "must be off or yt-dlp").default("off"),
   YT_DLP_PATH: z.string().optional(),
   SCAN_TIMEOUT_MS: whole(100).default(30 * 60_000),
+  SCAN_KEYFRAMES_FIRST: flag.default(false),
   FFMPEG_PATH: z.string().optional(),
   MEDIA_SANDBOX: z
     .enum(["auto", "bubblewrap", "namespaces", "limits", "none"], "must be auto, bubblewrap, namespaces, limits or none")
@@ -102,6 +103,8 @@ export type Config = {
   pageFetcher: "off" | "yt-dlp";
   ytDlpPath?: string;
   scanTimeoutMs: number;
+  /** Videos of whose keyframes none may show something known are read no further. */
+  scanKeyframesFirst: boolean;
   ffmpegPath?: string;
   mediaSandbox: "auto" | "bubblewrap" | "namespaces" | "limits" | "none";
   mediaMaxMemoryBytes: number;

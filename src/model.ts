@@ -122,6 +122,8 @@ export interface Reading {
   durationMs: number;
   fingerprints: Query[];
   patchSets: PatchSet[];
+  /** Set where nothing in its keyframes may be known, and the rest was not read. */
+  keyframesOnly?: true;
   /** Frames decoded, and how many of them were too flat or dark to use. */
   framesRead: number;
   framesUnusable: number;

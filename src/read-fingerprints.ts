@@ -1,3 +1,4 @@
+import { UnscannableError } from "./errors.js";
 import { viewsFromHashes } from "./fingerprint/approximate-views.js";
 import { cropFrame, insideBorders } from "./fingerprint/borders.js";
 import { createBoxReader } from "./fingerprint/box-reader.js";
@@ -15,6 +16,11 @@ export interface ReadSteps {
   frames(file: MediaFile, probe: Probe, sampling: Sampling): AsyncIterable<Frame>;
   /** What is known of a file with these bytes, so that it need not be decoded. */
   recall?(sha256: string): Promise<Recalled | undefined>;
+  /**
+   * Given, a scan reads a video's keyframes first ({@link tellEnough}), and the rest only where this says that they may show something known:
+   * a fifth of the cost, for what that misses (docs/speed.md).
+   */
+  mayShowKnown?(keyframes: Looked): Promise<boolean>;
   /** Runs each stage, for whoever traces. */
   stage?: RunStage;
 }
@@ -28,12 +34,13 @@ export const plainly: RunStage = (_stage, run) => run();
 /** What a reading says besides how it came about. */
 export type Recalled = Pick<StillReading, "kind" | "durationMs" | "fingerprints" | "patchSets" | "listed">;
 
-/** `thrifty` decodes only what a scan needs; a reference, which is read once and compared for years, is decoded in full. */
-export interface Sampling {
-  mode: "every";
-  framesPerSecond: number;
-  thrifty: boolean;
-}
+/** What a lookup, and a first verdict, needs of a reading. */
+export type Looked = Recalled & Pick<StillReading, "framesRead" | "framesUnusable">;
+
+/** `thrifty` decodes only what a scan needs; a reference, which is read once and compared for years, is decoded in full. At most so many a second of either. */
+export type Sampling =
+  | { mode: "every"; framesPerSecond: number; thrifty: boolean }
+  | { mode: "keyframes"; framesPerSecond: number; thrifty?: undefined };
 
 /**
  * How densely a video is read, and what of it stays. A scan looks at four pictures a second and leaves out what repeats the one before.
@@ -95,6 +102,7 @@ export async function readFingerprints(
       fingerprints: read.fingerprints,
       patchSets: read.patchSets,
       ...(read.listed && { listed: read.listed }),
+      ...(read.keyframesOnly && { keyframesOnly: true as const }),
       framesRead: read.framesRead,
       framesUnusable: read.framesUnusable,
       timingsMs: { fetch: fetchedAtMs - startedAtMs, decode: elapsedMs - read.hashMs, hash: read.hashMs },
@@ -129,12 +137,56 @@ async function readAll(steps: ReadSteps, file: MediaFile, probe: Probe, thrifty:
     readFrames(steps.frames(file, probe, { mode: "every", framesPerSecond, ...how }), probe.kind, thinning, thrifty);
   const claimedMs = probe.durationMs;
   const framesPerSecond = density(claimedMs);
-  let read = await readAt(framesPerSecond, { thrifty });
+  const first = thrifty && probe.kind === "video" ? await readKeyframes(steps, file, probe, framesPerSecond) : undefined;
+  if (first) return { ...first, claimedMs };
+  let read: Read & { keyframesOnly?: true } = await readAt(framesPerSecond, { thrifty });
   if (probe.kind === "image") return { ...read, claimedMs };
   if (thrifty && !isEnough(read, probe, framesPerSecond)) read = await readAt(framesPerSecond, { thrifty: false });
   const { lastAtMs } = read;
   if (framesPerSecond >= NEEDED_PER_SECOND || lastAtMs >= LEAST_OF_CLAIMED * claimedMs) return { ...read, claimedMs };
   return { ...(await readAt(density(lastAtMs), { thrifty: false })), claimedMs: lastAtMs };
+}
+
+/** What the keyframes say, where they are all there is to read, or say enough and nothing in them may be known. Otherwise all has to be read. */
+async function readKeyframes(
+  { mayShowKnown, frames, stage = plainly }: ReadSteps,
+  file: MediaFile,
+  probe: Probe,
+  framesPerSecond: number,
+): Promise<(Read & { keyframesOnly?: true }) | undefined> {
+  if (!mayShowKnown) return undefined;
+  try {
+    const read = await readFrames(frames(file, probe, { mode: "keyframes", framesPerSecond }), "video", DENSITY.thrifty, true);
+    if (read.framesRead < LEAST_KEYFRAMES) return undefined;
+    const gapMs = Math.max(read.longestGapMs, probe.durationMs - read.lastAtMs);
+    if (gapMs <= (MOST_GAP_OF_ALL * 1000) / Math.min(framesPerSecond, probe.framesPerSecond || framesPerSecond)) return read;
+    if (!tellEnough(read, gapMs)) return undefined;
+    const mayShow = await stage("lookup", () => mayShowKnown({ ...read, kind: "video", durationMs: probe.durationMs }));
+    return mayShow ? undefined : { ...read, keyframesOnly: true };
+  } catch (error) {
+    if (error instanceof UnscannableError) return undefined;
+    throw error;
+  }
+}
+
+/** Pictures that are all stored whole, as of animations, come as densely as a scan looks: with gaps of this many steps at most. */
+const MOST_GAP_OF_ALL = 1.5;
+
+/** So few keyframes are read quickly enough with all the rest. */
+const LEAST_KEYFRAMES = 6;
+
+/** No farther apart than this, five seconds of something show up in one of them ... */
+const LONGEST_STEP_MS = 5_000;
+
+/** ... and an encoder that puts one at every cut (x264: every 250 pictures, and there), as steps of different lengths say, may leave this between two. */
+const LONGEST_BETWEEN_CUTS_MS = 12_000;
+const SAME_STEP = 0.8;
+
+/** Whether a video's keyframes show what it shows: they have no gap, and not most of them are black or flat. */
+function tellEnough({ framesRead, framesUnusable, longestGapMs, shortestGapMs }: Read, gapMs: number): boolean {
+  if (2 * framesUnusable > framesRead) return false;
+  const atCuts = shortestGapMs < SAME_STEP * longestGapMs;
+  return gapMs <= (atCuts ? LONGEST_BETWEEN_CUTS_MS : LONGEST_STEP_MS);
 }
 
 /** Whether there are as many pictures as there should be, without a gap. */
@@ -157,7 +209,14 @@ async function readFrames(frames: AsyncIterable<StillFrame>, kind: MediaKind, th
     const { usable, fingerprint, views } = fingerprintFrame(picture, variant, kind);
     if (usable) thinner.push({ ...fingerprint, viewsOf: views }).forEach(keep);
   });
-  const read = { framesRead: 0, framesUnusable: 0, lastAtMs: 0, longestGapMs: 0, hashMs: 0 };
+  const read = {
+    framesRead: 0,
+    framesUnusable: 0,
+    lastAtMs: 0,
+    longestGapMs: 0,
+    shortestGapMs: Number.POSITIVE_INFINITY,
+    hashMs: 0,
+  };
   let listed: Query | undefined;
   for await (const frame of frames) {
     const fromMs = performance.now();
@@ -169,9 +228,11 @@ async function readFrames(frames: AsyncIterable<StillFrame>, kind: MediaKind, th
     if (innermost.usable || innermost.hasContrast) patches.push(picture, innermost.fingerprint.pdq);
     // What is too flat or dark for our hash is so for Meta's.
     if (frame.asMeta && whole.usable) listed = listedQuery(frame.asMeta);
+    const gapMs = frame.atMs - read.lastAtMs;
+    if (read.framesRead > 0) read.shortestGapMs = Math.min(read.shortestGapMs, gapMs);
+    read.longestGapMs = Math.max(read.longestGapMs, gapMs);
     read.framesRead++;
     if (usable.length === 0) read.framesUnusable++;
-    read.longestGapMs = Math.max(read.longestGapMs, frame.atMs - read.lastAtMs);
     read.lastAtMs = frame.atMs;
     read.hashMs += performance.now() - fromMs;
   }

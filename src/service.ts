@@ -160,7 +160,7 @@ export function partsOf(app: App): Parts {
     pool: app.database.pool,
     intake: createIntakeClient(queues, app.database.pool),
     check: async (media, signal) => {
-      const reading = await app.readReceived(media, "as a scan", signal);
+      const reading = await app.readReceived(media, "all of it", signal);
       return { reading, ...(await judge(app.scanSteps, reading)) };
     },
     register: (media, reference, signal) => {
@@ -178,7 +178,13 @@ function intakeSteps(app: App, metrics: Metrics) {
     const { verdict, caseIds, reuploadNumber, repeated } = outcome;
     const about = { submissionId: submission.id, verdict, cases: caseIds, reuploadNumber, repeated, elapsedMs };
     app.log.info(
-      { ...about, frames: reading?.framesRead, fingerprints: reading?.fingerprints.length, reason: failure?.reason },
+      {
+        ...about,
+        frames: reading?.framesRead,
+        fingerprints: reading?.fingerprints.length,
+        keyframesOnly: reading?.keyframesOnly,
+        reason: failure?.reason,
+      },
       "scanned",
     );
     if (failure?.detail) app.log.debug({ submissionId: submission.id, detail: failure.detail }, "unscannable");
@@ -213,6 +219,7 @@ function count(metrics: Metrics, { outcome, reading, timingsMs }: Scanned, elaps
   if (outcome.alertId) metrics.alerts.inc({ kind: outcome.verdict });
   if (outcome.takedownId) metrics.takedowns.inc();
   if (!reading) return;
+  if (reading.keyframesOnly) metrics.keyframesOnly.inc();
   metrics.frames.inc({ usable: "false" }, reading.framesUnusable);
   metrics.frames.inc({ usable: "true" }, reading.framesRead - reading.framesUnusable);
   for (const [stage, ms] of Object.entries({ ...reading.timingsMs, ...timingsMs }))

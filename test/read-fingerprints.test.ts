@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { UnscannableError } from "../src/errors.js";
 import { readFrames } from "../src/media/frames.js";
 import { probeMedia } from "../src/media/probe.js";
 import type { Frame, MediaFile, Probe } from "../src/model.js";
@@ -134,6 +135,86 @@ describe("reading media", () => {
       if (!thrifty) expect(seen.fingerprints).toEqual(full.fingerprints);
     },
   );
+
+  describe("keyframes first", () => {
+    const minute = probe({ durationMs: 60_000 });
+    const says = (mayShow: boolean) => async () => mayShow;
+    const atCuts = [0, 9_000, 11_000, 20_000, 31_000, 40_000, 51_000];
+
+    test.each([
+      ["every five seconds", every(5_000, 60_000)],
+      ["at cuts", atCuts],
+    ])("of a video with keyframes %s no more is read where nothing in them may be known", async (_, keyframes) => {
+      const { steps, asked } = stepsFor(minute, () => keyframes);
+      const reading = await readFingerprints({ ...steps, mayShowKnown: says(false) }, { path: "/x" }, { thrifty: true });
+      expect(asked).toEqual([{ mode: "keyframes", framesPerSecond: 4 }]);
+      expect(reading).toMatchObject({ keyframesOnly: true, framesRead: keyframes.length, durationMs: 60_000 });
+    });
+
+    const gaps = {
+      "every ten seconds, at no cut": every(10_000, 60_000),
+      "and 13 s without one": [...atCuts.slice(0, -1), 53_100],
+    };
+
+    test.each([
+      ["some may show something known", every(2_000, 60_000), true],
+      ...Object.entries(gaps).map(([how, keyframes]) => [`they come ${how}`, keyframes, false] as const),
+      ["they end 13 s before it does", atCuts.slice(0, -1), false],
+      ["there are five", every(1_000, 5_000), false],
+    ])("all is read where %s", async (_, keyframes, mayShow) => {
+      const given = keyframes.length === 5 ? probe({ durationMs: 5_000 }) : minute;
+      const { steps, asked } = stepsFor(given, ({ mode }) =>
+        mode === "keyframes" ? [...keyframes] : every(250, given.durationMs),
+      );
+      const reading = await readFingerprints({ ...steps, mayShowKnown: says(mayShow) }, { path: "/x" }, { thrifty: true });
+      expect(asked.map((a) => a.mode)).toEqual(["keyframes", "every"]);
+      expect(reading.framesRead).toBe(given.durationMs / 250);
+      expect(reading).not.toHaveProperty("keyframesOnly");
+    });
+
+    test("all is read where most keyframes are black", async () => {
+      const { steps } = stepsFor(minute, () => []);
+      const asked: string[] = [];
+      const black = {
+        ...steps,
+        mayShowKnown: says(false),
+        async *frames(_: MediaFile, __: Probe, { mode }: Sampling) {
+          asked.push(mode);
+          for (const atMs of every(4_000, 60_000))
+            yield atMs < 24_000 ? frameAt(atMs) : { ...frameAt(atMs), luma: new Uint8Array(64 * 64) };
+        },
+      };
+      await readFingerprints(black, { path: "/x" }, { thrifty: true });
+      expect(asked.slice(0, 2)).toEqual(["keyframes", "every"]);
+    });
+
+    test("all is read where not one keyframe can be decoded, and what else goes wrong is told", async () => {
+      const failing = (error: Error) => {
+        const given = stepsFor(minute, ({ mode }) => {
+          if (mode === "keyframes") throw error;
+          return every(250, 60_000);
+        });
+        return readFingerprints({ ...given.steps, mayShowKnown: says(false) }, { path: "/x" }, { thrifty: true });
+      };
+      expect((await failing(new UnscannableError("not one picture could be decoded"))).framesRead).toBe(240);
+      await expect(failing(new Error("no memory"))).rejects.toThrow("no memory");
+    });
+
+    test("pictures that are all stored whole are read once, whatever they show", async () => {
+      const { steps, asked } = stepsFor(minute, () => every(250, 60_000));
+      const reading = await readFingerprints({ ...steps, mayShowKnown: says(true) }, { path: "/x" }, { thrifty: true });
+      expect(asked).toEqual([{ mode: "keyframes", framesPerSecond: 4 }]);
+      expect(reading).not.toHaveProperty("keyframesOnly");
+    });
+
+    test("a reference and a still are read as ever", async () => {
+      const reference = stepsFor(minute, () => every(250, 60_000));
+      await readFingerprints({ ...reference.steps, mayShowKnown: says(false) }, { path: "/x" }, { thrifty: false });
+      const still = stepsFor(probe({ kind: "image", durationMs: 0 }), () => [0]);
+      await readFingerprints({ ...still.steps, mayShowKnown: says(false) }, { path: "/x" }, { thrifty: true });
+      expect([reference.asked, still.asked].flat().map((a) => a.mode)).toEqual(["every", "every"]);
+    });
+  });
 
   test("a scan also hashes what is shown inside a rectangle, a reference does not", async () => {
     const inner = (x: number, y: number, atMs: number) =>

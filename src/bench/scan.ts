@@ -149,7 +149,7 @@ async function benchFile(
 
 /** What the command `check` does with a file, from opening it to the verdict. */
 async function checkOnce(app: App, path: string, signal: AbortSignal): Promise<Check> {
-  const reading = await app.readLocal({ path }, signal);
+  const reading = await app.readLocal({ path }, "as a worker", signal);
   const { verdict, timingsMs } = await judge(app.scanSteps, reading);
   return { reading, verdict: verdict.kind, stagesMs: { ...reading.timingsMs, ...timingsMs } };
 }

@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import { runQualityBench } from "../bench/quality/main.js";
-import { ourDetector } from "../bench/quality/our-detector.js";
+import { ourDetector, ourKeyframesFirst } from "../bench/quality/our-detector.js";
 import type { Split } from "../bench/quality/types.js";
 import { UsageError } from "../errors.js";
 import { say } from "./output.js";
@@ -28,7 +28,10 @@ export const benchQualityCommand = (): Command =>
     )
     .option("--split <half>", "tune, report or all", "all")
     .option("--attacks <names>", "attacks or groups, separated by commas; * stands for anything")
-    .option("--detectors <names>", "reupload and the baselines, separated by commas (default: all)")
+    .option(
+      "--detectors <names>",
+      "reupload, reupload-keyframes-first and the baselines, separated by commas (default: all but that one)",
+    )
     .option("--limit <n>", "at most so many known videos and so many known images")
     .option("--innocents <which>", "none, files (without the mass tests) or all", "all")
     .option("--mass-hours <n>", "hours of innocent frames (default: 20)")
@@ -49,6 +52,7 @@ export const benchQualityCommand = (): Command =>
           onProgress: (line) => process.stderr.isTTY && process.stderr.write(`${line}\n`),
         },
         [ourDetector],
+        [ourKeyframesFirst],
       );
       say(text);
     });

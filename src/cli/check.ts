@@ -52,7 +52,7 @@ async function checkAll(
 /** The scan's steps without its last: nothing is recorded. */
 async function check(app: App, { media }: NamedMedia, signal: AbortSignal): Promise<Checked> {
   try {
-    const reading = await app.readLocal(media, signal);
+    const reading = await app.readLocal(media, "as a worker", signal);
     const { verdict, timingsMs } = await judge(app.scanSteps, reading);
     return { verdict, reading, timingsMs: { ...reading.timingsMs, ...timingsMs } };
   } catch (error) {

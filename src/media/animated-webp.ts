@@ -43,9 +43,9 @@ export async function* readAnimatedWebp(
   }
 }
 
-/** The pages shown at the sampling's points in time; in keyframes mode one per second, as an animation has none. */
+/** The pages shown at the sampling's points in time; in keyframes mode one per second unless more are asked for, as an animation has none. */
 export function samplePages(delaysMs: number[], sampling: Sampling): { page: number; atMs: number }[] {
-  const intervalMs = 1000 / (sampling.mode === "every" ? sampling.framesPerSecond : 1);
+  const intervalMs = 1000 / (sampling.framesPerSecond ?? 1);
   const samples: { page: number; atMs: number }[] = [];
   let startsMs = 0;
   delaysMs.forEach((delay, page) => {

@@ -8,9 +8,11 @@ import { readVideoFrames } from "./video-frames.js";
 
 /**
  * `every`: evenly in time, at most so many a second; `thrifty` leaves out the pictures that no other refers to and the deblocking
- * filter, which halves the cost of H.264 and moves a hash by 2 bits (median). `keyframes`: the pictures stored whole.
+ * filter, which halves the cost of H.264 and moves a hash by 2 bits (median). `keyframes`: the pictures stored whole, at most so many a second.
  */
-export type Sampling = { mode: "every"; framesPerSecond: number; thrifty?: boolean } | { mode: "keyframes" };
+export type Sampling =
+  | { mode: "every"; framesPerSecond: number; thrifty?: boolean }
+  | { mode: "keyframes"; framesPerSecond?: number };
 
 export interface ReadOptions {
   sampling: Sampling;

@@ -25,7 +25,9 @@ export async function* readVideoFrames(
   given: ReadOptions,
   signal: AbortSignal,
 ): AsyncGenerator<Frame> {
-  const options: ReadOptions = WITHOUT_KEYFRAMES.has(probe.codec) ? { ...given, sampling: oneASecond(given.sampling) } : given;
+  const options: ReadOptions = WITHOUT_KEYFRAMES.has(probe.codec)
+    ? { ...given, sampling: withoutKeyframes(given.sampling) }
+    : given;
   const size = frameSize(probe.width, probe.height);
   const channels = WITH_ALPHA.has(probe.codec) ? 4 : 1;
   const timeline = createTimeline(probe.framesPerSecond);
@@ -59,8 +61,8 @@ export async function* readVideoFrames(
   }
 }
 
-const oneASecond = (sampling: Sampling): Sampling =>
-  sampling.mode === "keyframes" ? { mode: "every", framesPerSecond: 1 } : sampling;
+const withoutKeyframes = (sampling: Sampling): Sampling =>
+  sampling.mode === "keyframes" ? { mode: "every", framesPerSecond: sampling.framesPerSecond ?? 1 } : sampling;
 
 /**
  * One thread costs the least in all; files are read side by side instead. CPU time for 60 s of 720p H.264, of a full decode: no
@@ -101,7 +103,7 @@ function outputOptions(
  * in the time stamps (or a frame without one) costs no frames.
  */
 function selection(sampling: Sampling): string {
-  if (sampling.mode === "keyframes") return "";
+  if (sampling.framesPerSecond === undefined) return "";
   const cell = (time: string) => `floor(${time}*${sampling.framesPerSecond}+0.001)`;
   return `select='isnan(prev_selected_t)+isnan(t)+gt(abs(${cell("t")}-${cell("prev_selected_t")})\\,0)',`;
 }

@@ -35,6 +35,8 @@ export interface Judged {
   patchSets: PatchSet[];
   framesRead: number;
   framesUnusable: number;
+  /** Set where only keyframes were read, because nothing in them may be known. */
+  keyframesOnly?: true;
 }
 
 /** Half the time between sampled frames: by so much a span is known to be longer than its frames. */
@@ -100,6 +102,13 @@ export function worthACloserLook(judged: Judged, found: Evidence, policy: Policy
       toMs: Math.max(...segments.map((s) => s.referenceToMs)) + AROUND_MS,
     }));
 }
+
+/**
+ * Whether some of what was read may be of something known, however little speaks for it: then the rest of the submission has to be read. Where nothing is,
+ * there would be no verdict but `clear`.
+ */
+export const mayShowKnown = (judged: Judged, found: Evidence, { firstLookDoubt }: Policy): boolean =>
+  [...agreementsByReference(judged, found).values()].flat().some(({ doubt }) => doubt <= firstLookDoubt);
 
 function missOf(candidates: Candidate[], policy: Policy): string | undefined {
   const [nearest] = [...candidates].sort((a, b) => b.evidence - a.evidence);

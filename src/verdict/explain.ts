@@ -17,7 +17,7 @@ const BECAUSE: Record<Doubt, string> = {
 export function reasonsFor(
   kind: VerdictKind,
   matches: Told[],
-  judged: { framesRead: number; framesUnusable: number; fingerprints: unknown[] },
+  judged: { framesRead: number; framesUnusable: number; fingerprints: unknown[]; keyframesOnly?: true },
 ): string[] {
   if (matches.length > 0) return matches.map(reasonOf);
   if (kind === "unscannable") {
@@ -27,7 +27,8 @@ export function reasonsFor(
     judged.framesUnusable > 0
       ? `; ${judged.framesUnusable} of ${judged.framesRead} pictures had too little detail to compare`
       : "";
-  return [`nothing in it resembles known material (${judged.fingerprints.length} pictures compared${unusable})`];
+  const [where, rest] = judged.keyframesOnly ? ["its keyframes", "; the rest was not read"] : ["it", ""];
+  return [`nothing in ${where} resembles known material (${judged.fingerprints.length} pictures compared${unusable}${rest})`];
 }
 
 function reasonOf(match: Told): string {

@@ -33,6 +33,8 @@ test("two frames a second, and no more than maxFrames", async () => {
 test("keyframes only", async () => {
   const path = make("-i", video("friday.mp4"), "-c:v", "libx264", "-g", "60", "-sc_threshold", "0", "gop.mp4");
   expect(times(await read(path, { sampling: { mode: "keyframes" } }))).toEqual([0, 2000, 4000, 6000]);
+  const seldom = { mode: "keyframes", framesPerSecond: 1 / 3 } as const;
+  expect(times(await read(path, { sampling: seldom }))).toEqual([0, 4000, 6000]);
 });
 
 test("every frame of a video is the frame that its time names", async () => {

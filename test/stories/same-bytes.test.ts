@@ -59,7 +59,7 @@ test.each(["still", "film"] as const)(
 );
 
 test.each(["still", "film"] as const)("a dry run says the same of a %s", async (name) => {
-  const reading = await app.readLocal({ path: uploaded(name) }, signal);
+  const reading = await app.readLocal({ path: uploaded(name) }, "as a worker", signal);
   expect(reading.timingsMs.decode).toBe(0);
   const { verdict } = await judge(app.scanSteps, reading);
   expect(verdict.matches.map((m) => m.caseId)).toEqual([`C-${name}-itself`, `C-${name}-mirrored`]);
@@ -68,7 +68,7 @@ test.each(["still", "film"] as const)("a dry run says the same of a %s", async (
 
 test("a file that only looks the same is decoded, and is a match as well", async () => {
   const path = make("-i", FILES.still, "-q:v", "2", "nearly.jpg");
-  const reading = await app.readLocal({ path }, signal);
+  const reading = await app.readLocal({ path }, "all of it", signal);
   expect(reading.timingsMs.decode).toBeGreaterThan(0);
   const { verdict } = await judge(app.scanSteps, reading);
   expect(verdict.matches.map((m) => m.caseId)).toContain("C-still-itself");

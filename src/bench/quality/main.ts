@@ -42,12 +42,14 @@ const FIXTURES = fileURLToPath(new URL("../../../fixtures", import.meta.url));
 /**
  * Measures the given detectors and the baselines on the same files, one after the other.
  *
+ * @param onRequest detectors that are measured only when `detectors` names them
  * @returns the scores, and the report as text for a terminal.
  * @throws UsageError for an unknown detector, attack or corpus.
  */
 export async function runQualityBench(
   options: QualityBenchOptions,
   ours: (() => Detector | Promise<Detector>)[] = [],
+  onRequest: (() => Detector | Promise<Detector>)[] = [],
 ): Promise<Report & { text: string }> {
   const { split = "all", cache = join(tmpdir(), "reupload-bench"), onProgress } = options;
   const corpus = await loadCorpus(options.corpus ?? FIXTURES, split);
@@ -68,7 +70,7 @@ export async function runQualityBench(
   const beside = await filmBeside(options);
   const scores: Score[] = [];
   const mass: MassScore[] = [];
-  for (const create of await chosen(options.detectors, ours)) {
+  for (const create of await chosen(options.detectors, ours, onRequest)) {
     const detector = await create();
     try {
       for (const [minute, frames] of beside()) await detector.registerFrames?.(`other film, minute ${minute}`, frames, "video");
@@ -109,12 +111,12 @@ async function filmBeside({ corpus = FIXTURES, split, besideHours = 0 }: Quality
 async function chosen(
   names: string | undefined,
   ours: (() => Detector | Promise<Detector>)[],
+  onRequest: (() => Detector | Promise<Detector>)[],
 ): Promise<(() => Detector | Promise<Detector>)[]> {
-  const all = [...ours, ...BASELINES];
-  if (names === undefined) return all;
+  if (names === undefined) return [...ours, ...BASELINES];
   const wanted = names.split(",").map((name) => name.trim());
   const named: { name: string; create: () => Detector | Promise<Detector> }[] = [];
-  for (const create of all) {
+  for (const create of [...ours, ...onRequest, ...BASELINES]) {
     const probe = await create();
     named.push({ name: probe.name, create });
     await probe.close?.();

@@ -8,8 +8,8 @@ import { findDecoder } from "../../media/find-decoder.js";
 import { readFrames } from "../../media/frames.js";
 import { probeMedia } from "../../media/probe.js";
 import type { Frame, KnownMaterial, KnownPatch, MediaKind, Query, Reading, ReferenceSummary } from "../../model.js";
-import { readFingerprints } from "../../read-fingerprints.js";
-import { decide, type Region, worthACloserLook } from "../../verdict/decide.js";
+import { type Looked, readFingerprints } from "../../read-fingerprints.js";
+import { decide, mayShowKnown, type Region, worthACloserLook } from "../../verdict/decide.js";
 import { POLICY } from "../../verdict/policy.js";
 import type { Detector, DetectorResult, KnownFile } from "./types.js";
 
@@ -25,7 +25,12 @@ const LIMITS = { maxPixels: 100_000_000, maxDurationMs: 24 * 3_600_000, timeoutM
  * The product's own reading and verdict. References are held in memory and compared with one by one, which gives the
  * hits that the product's exact lookup gives (a test holds the two together), without a database.
  */
-export async function ourDetector(): Promise<Detector> {
+export const ourDetector = (): Promise<Detector> => create("reupload", { keyframesFirst: false });
+
+/** The same, as workers do with `SCAN_KEYFRAMES_FIRST=1`. */
+export const ourKeyframesFirst = (): Promise<Detector> => create("reupload-keyframes-first", { keyframesFirst: true });
+
+async function create(name: string, { keyframesFirst }: { keyframesFirst: boolean }): Promise<Detector> {
   const decoder = await findDecoder(loadConfig());
   const references: Registered[] = [];
   const never = new AbortController().signal;
@@ -35,6 +40,7 @@ export async function ourDetector(): Promise<Detector> {
         fetch: async () => ({ path, sha256: "", bytes: 0, dispose: async () => {} }),
         probe: (file) => probeMedia(file, decoder, LIMITS, never),
         frames: (file, probe, sampling) => readFrames(file, probe, decoder, { ...LIMITS, sampling }, never),
+        ...(keyframesFirst && { mayShowKnown: async (read) => mayShowKnown(read, await lookup(read, references), POLICY) }),
       },
       { path },
       { thrifty },
@@ -73,7 +79,7 @@ export async function ourDetector(): Promise<Detector> {
     return fingerprints.length * (reading.kind === "video" ? 32 : 64) + patches.length * PATCH_BYTES;
   };
   return {
-    name: "reupload",
+    name,
     register: async (known: KnownFile[]) => {
       let bytes = 0;
       for (const { caseId, path } of known) bytes += add(caseId, await readFile(path, false));
@@ -97,10 +103,7 @@ async function verdictOn(read: () => Promise<Reading>, references: Registered[])
     if (!(error instanceof UnscannableError)) throw error;
     return { flagged: "unscannable", caseIds: [], segments: [], note: error.reason };
   }
-  const hits = references.flatMap((r) => hitsFromReadingSide(reading, r));
-  const parts = await searchPatches(reading.patchSets, async () => references.flatMap((r) => r.patches));
-  const summaries = new Map(references.map((r) => [r.summary.id, r.summary]));
-  const found = { hits, patchHits: parts, moments: byMoment(references.flatMap((r) => r.patches)), references: summaries };
+  const found = await lookup(reading, references);
   const regions = worthACloserLook(reading, { ...found, material: new Map() }, POLICY);
   const material = new Map(
     regions.map((region) => [region.referenceId, materialOf(references[Number(region.referenceId)], region)]),
@@ -123,6 +126,13 @@ async function verdictOn(read: () => Promise<Reading>, references: Registered[])
   };
 }
 
+async function lookup(reading: Looked, references: Registered[]) {
+  const hits = references.flatMap((r) => hitsFromReadingSide(reading, r));
+  const patches = references.flatMap((r) => r.patches);
+  const patchHits = await searchPatches(reading.patchSets, async () => patches);
+  return { hits, patchHits, moments: byMoment(patches), references: new Map(references.map((r) => [r.summary.id, r.summary])) };
+}
+
 /** As an index gives it: without views. */
 function materialOf({ fingerprints, patches }: Registered, { fromMs, toMs }: Region): KnownMaterial {
   const inside = ({ atMs, untilMs }: { atMs: number; untilMs: number }) => untilMs >= fromMs && atMs <= toMs;
@@ -133,7 +143,7 @@ function materialOf({ fingerprints, patches }: Registered, { fromMs, toMs }: Reg
 }
 
 /** As a lookup does: every view of the submission against the reference's fingerprints. */
-function hitsFromReadingSide(reading: Reading, { summary, fingerprints }: Registered) {
+function hitsFromReadingSide(reading: Looked, { summary, fingerprints }: Registered) {
   const asKnown = fingerprints.map((f) => ({
     ...f,
     views: [{ dihedral: "original" as const, pdq: f.pdq, blockhash: f.views[0].blockhash && f.blockhash }],

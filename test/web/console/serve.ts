@@ -41,7 +41,7 @@ function partsOf(app: App): Parts {
     ...{ config, log, queues, pool: app.database.pool, intake: createIntakeClient(queues) },
     ...{ settings: app.casework, acts: app.learnSteps },
     check: async (media, signal) => {
-      const reading = await app.readReceived(media, "as a scan", signal);
+      const reading = await app.readReceived(media, "all of it", signal);
       return { reading, ...(await judge(scanSteps, reading)) };
     },
     register: (media, reference, signal) => {
