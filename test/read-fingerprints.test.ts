@@ -151,21 +151,17 @@ describe("reading media", () => {
       expect(reading).toMatchObject({ keyframesOnly: true, framesRead: keyframes.length, durationMs: 60_000 });
     });
 
-    const gaps = {
-      "every ten seconds, at no cut": every(10_000, 60_000),
-      "and 13 s without one": [...atCuts.slice(0, -1), 53_100],
-    };
-
-    test.each([
+    const seldom: [string, number[], boolean][] = [
       ["some may show something known", every(2_000, 60_000), true],
-      ...Object.entries(gaps).map(([how, keyframes]) => [`they come ${how}`, keyframes, false] as const),
-      ["they end 13 s before it does", atCuts.slice(0, -1), false],
+      ["they come every ten seconds, at no cut", every(10_000, 60_000), false],
+      ["there is none for 13 s", [...atCuts.slice(0, -1), 53_100], false],
+      ["they end 20 s before it does", atCuts.slice(0, -1), false],
       ["there are five", every(1_000, 5_000), false],
-    ])("all is read where %s", async (_, keyframes, mayShow) => {
+    ];
+
+    test.each(seldom)("all is read where %s", async (_, keyframes, mayShow) => {
       const given = keyframes.length === 5 ? probe({ durationMs: 5_000 }) : minute;
-      const { steps, asked } = stepsFor(given, ({ mode }) =>
-        mode === "keyframes" ? [...keyframes] : every(250, given.durationMs),
-      );
+      const { steps, asked } = stepsFor(given, ({ mode }) => (mode === "keyframes" ? keyframes : every(250, given.durationMs)));
       const reading = await readFingerprints({ ...steps, mayShowKnown: says(mayShow) }, { path: "/x" }, { thrifty: true });
       expect(asked.map((a) => a.mode)).toEqual(["keyframes", "every"]);
       expect(reading.framesRead).toBe(given.durationMs / 250);

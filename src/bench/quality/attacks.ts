@@ -2,7 +2,7 @@ import { UsageError } from "../../errors.js";
 import { basicAttacks } from "./attacks/basic.js";
 import { composedAttacks } from "./attacks/composed.js";
 import { crossAttacks } from "./attacks/cross.js";
-import { buriedExcerpt } from "./attacks/excerpt.js";
+import { buriedExcerpt, excerptsByKeyframes } from "./attacks/excerpt.js";
 import { geometryAttacks } from "./attacks/geometry.js";
 import type { Attack } from "./attacks/recipe.js";
 import { timelineAttacks } from "./attacks/timeline.js";
@@ -14,6 +14,7 @@ export const ATTACKS: readonly Attack[] = [
   ...geometryAttacks,
   ...timelineAttacks,
   buriedExcerpt,
+  ...excerptsByKeyframes,
   ...composedAttacks,
   ...crossAttacks,
 ];

@@ -25,6 +25,15 @@ function minuteFor(name: string, minutes: number): number {
   return 1 + ([...name].reduce((sum, c) => sum + c.charCodeAt(0), 0) % (minutes - 1));
 }
 
+/** The excerpt between pieces of the haystack, as an input. */
+async function between(context: AttackContext, before: string[], excerpt: string, after: string[]): Promise<string[]> {
+  const parts = [...before, excerpt, ...after];
+  const list = await cached(context.cacheDir, ".txt", ["list", parts], async (to) => {
+    await writeFile(to, parts.map((part) => `file '${part.replaceAll("'", "'\\''")}'\n`).join(""));
+  });
+  return ["-f", "concat", "-safe", "0", "-i", list];
+}
+
 /** Five seconds of the known inside ten minutes of something else. */
 export const buriedExcerpt: Attack = {
   name: "excerpt-5s-in-10-min",
@@ -34,12 +43,8 @@ export const buriedExcerpt: Attack = {
     const pieces = await context.haystack();
     const { path, fromMs, lengthMs } = await excerptOf(context);
     const minute = minuteFor(context.known.name, pieces.length);
-    const parts = [...pieces.slice(0, minute), path, ...pieces.slice(minute)];
-    const list = await cached(context.cacheDir, ".txt", ["list", parts], async (to) => {
-      await writeFile(to, parts.map((part) => `file '${part.replaceAll("'", "'\\''")}'\n`).join(""));
-    });
     return {
-      inputs: ["-f", "concat", "-safe", "0", "-i", list],
+      inputs: await between(context, pieces.slice(0, minute), path, pieces.slice(minute)),
       encode: ["-c:v", "copy"],
       extension: ".mp4",
       kind: "video",
@@ -48,3 +53,30 @@ export const buriedExcerpt: Attack = {
     };
   },
 };
+
+/** Where encoders put keyframes, at 15 pictures a second: telephones and messengers every second or two, platforms every five, x264 at cuts and else every ten. */
+const KEYFRAMES = {
+  "every-2-s": ["-bf", "0", "-g", "30", "-sc_threshold", "0"],
+  "every-5-s": ["-g", "75", "-sc_threshold", "0"],
+  "at-cuts": ["-g", "150"],
+};
+
+/** Five seconds of the known between two minutes of something else, by where keyframes are: for whoever reads those first, or alone. */
+export const excerptsByKeyframes: Attack[] = Object.entries(KEYFRAMES).map(([where, options]) => ({
+  name: `excerpt-5s-keyframes-${where}`,
+  group: "keyframes",
+  appliesTo: ["video"],
+  async make(context) {
+    const pieces = await context.haystack();
+    const { path, fromMs, lengthMs } = await excerptOf(context);
+    const minute = minuteFor(context.known.name, pieces.length);
+    return {
+      inputs: await between(context, [pieces[minute - 1]], path, [pieces[minute]]),
+      encode: ["-c:v", "libx264", "-preset", "veryfast", "-crf", "28", ...options],
+      extension: ".mp4",
+      kind: "video",
+      durationMs: 2 * PIECE_MS + lengthMs,
+      truth: [span(context, PIECE_MS, PIECE_MS + lengthMs, fromMs)],
+    };
+  },
+}));
