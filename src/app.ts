@@ -42,7 +42,7 @@ import { type Looked, type ReadSteps, type RunStage, readFingerprints } from "./
 import { lookBack, type RegisterSteps } from "./register.js";
 import type { ScanSteps } from "./scan.js";
 import { LEAST_PATCHES } from "./verdict/agreement.js";
-import { mayShowKnown, worthACloserLook } from "./verdict/decide.js";
+import { decide, mayShowKnown, worthACloserLook } from "./verdict/decide.js";
 import { POLICY } from "./verdict/policy.js";
 
 /** The stories with their I/O plugged in, on one database and one queue backend. */
@@ -58,7 +58,7 @@ export interface App {
    * Reads a file or URL that the person at the command line named: no allowed folders, no limit to public addresses. "as a worker" reads no more than
    * keyframes where `SCAN_KEYFRAMES_FIRST` lets a worker do so.
    */
-  readLocal(media: MediaSource, how: "as a worker" | "all of it", signal: AbortSignal): Promise<Reading>;
+  readLocal(media: MediaSource, how: "as a worker" | "for its hashes", signal: AbortSignal): Promise<Reading>;
   /** Reads what came in over HTTP: by the rules for a submission, and from the folder that uploads are written to. */
   readReceived(media: MediaSource, how: "all of it" | "as a reference", signal: AbortSignal): Promise<Reading>;
   /** What a caseworker's confirmation teaches the index. Past submissions are searched for it by the relay's housekeeping. */
@@ -84,16 +84,17 @@ export async function openApp(config: Config, log: Log): Promise<App> {
   const queues = createQueues(config, database.connectionString, log);
   const index = createHashIndex(database.pool, indexOptions(config, database), log);
   const registerSteps = registerStepsOf(config, database, log);
+  const looking = lookingInto(config, database, index);
   return {
     config,
     log,
     database,
     queues,
     index,
-    scanSteps: scanStepsOf(config, database, index, log),
+    scanSteps: scanStepsOf(config, database, index, looking, log),
     registerSteps,
-    readLocal: localReader(config, database, index, log),
-    readReceived: receivedReader(config, database, log),
+    readLocal: localReader(config, looking, log),
+    readReceived: receivedReader(config, looking, log),
     learnSteps: {
       learn: (reference, reading) => addReference(database.pool, reference, reading, ALGORITHM),
       retire: (id) => retireReference(database.pool, id, SERVICE),
@@ -115,11 +116,11 @@ const indexOptions = (config: Config, { connectionString }: Database) => ({
   inProcessFrom: config.hashIndexInProcessFrom,
 });
 
-function scanStepsOf(config: Config, { pool }: Database, index: HashIndex, log: Log): ScanSteps<PoolClient> {
+function scanStepsOf(config: Config, { pool }: Database, index: HashIndex, looking: Looking, log: Log): ScanSteps<PoolClient> {
   return {
     earlierOutcome: (submission) => earlierOutcome(pool, submission),
-    read: reader(config, log, { thrifty: true }, scanning(config, { pool }, index)),
-    lookup: (reading) => lookupAll(index.lookups(), pool, reading),
+    read: reader(config, log, { thrifty: true }, looking.asWorker),
+    lookup: looking.lookup,
     lookupIfChanged: async (tx, reading, seenSeq) => {
       await holdIndexStill(tx);
       const newest = await newestChange(tx);
@@ -178,15 +179,15 @@ function rests(): () => Promise<void> {
 /** What the person at the command line may read: everything. */
 const anywhere = (config: Config): Config => ({ ...config, mediaRoots: ["/"], mediaAllowPrivateAddresses: true });
 
-function localReader(config: Config, database: Database, index: HashIndex, log: Log): App["readLocal"] {
-  const asWorker = reader(anywhere(config), log, { thrifty: true }, scanning(config, database, index));
-  const allOfIt = reader(anywhere(config), log, { thrifty: true }, { recall: knownBytes(database) });
-  return (media, how, signal) => (how === "as a worker" ? asWorker : allOfIt)(media, signal);
+function localReader(config: Config, looking: Looking, log: Log): App["readLocal"] {
+  const asWorker = reader(anywhere(config), log, { thrifty: true }, looking.asWorker);
+  const forHashes = reader(anywhere(config), log, { thrifty: true }, { recall: looking.allOfIt.recall });
+  return (media, how, signal) => (how === "as a worker" ? asWorker : forHashes)(media, signal);
 }
 
-function receivedReader(config: Config, { pool }: Database, log: Log): App["readReceived"] {
+function receivedReader(config: Config, looking: Looking, log: Log): App["readReceived"] {
   const received = { ...config, mediaRoots: [...config.mediaRoots, config.mediaTmpDir] };
-  const allOfIt = reader(received, log, { thrifty: true }, { recall: knownBytes({ pool }) });
+  const allOfIt = reader(received, log, { thrifty: true }, looking.allOfIt);
   const asReference = reader(received, log, { thrifty: false });
   return (media, how, signal) => (how === "all of it" ? allOfIt : asReference)(media, signal);
 }
@@ -205,11 +206,30 @@ const knownBytes =
   (sha256) =>
     recall(pool, sha256, { algorithm: ALGORITHM, patchAlgorithm: PATCH_ALGORITHM });
 
-/** A worker, and a dry run, which must say the same, decodes no more than keyframes where it may. */
-function scanning(config: Config, { pool }: Pick<Database, "pool">, index: HashIndex): Partial<ReadSteps> {
+/** How a scan looks things up, and which of them make it read more of a video, or less. */
+interface Looking {
+  lookup(reading: Reading): Promise<Found>;
+  /** For whoever asks about one file: all of it, and more densely what is for a person. */
+  allOfIt: Partial<ReadSteps>;
+  /** The same, but no more than keyframes where `SCAN_KEYFRAMES_FIRST` lets a worker do so. A dry run must say the same. */
+  asWorker: Partial<ReadSteps>;
+}
+
+function lookingInto(config: Config, { pool }: Pick<Database, "pool">, index: HashIndex): Looking {
+  // What was looked up to know whether more must be read is not looked up again to judge by it.
+  const found = new WeakMap<Reading, Found>();
+  const lookup = async (reading: Reading) => found.get(reading) ?? (await lookupAll(index.lookups(), pool, reading));
+  const allOfIt: Partial<ReadSteps> = {
+    recall: knownBytes({ pool }),
+    isWorthDenser: async (reading) => {
+      const known = await lookup(reading);
+      found.set(reading, known);
+      return decide(reading, known, POLICY).denserMayTell ?? false;
+    },
+  };
   const mayShow: ReadSteps["mayShowKnown"] = async (keyframes) =>
     mayShowKnown(keyframes, await lookupFirst(index.lookups(), pool, keyframes), POLICY);
-  return { recall: knownBytes({ pool }), ...(config.scanKeyframesFirst && { mayShowKnown: mayShow }) };
+  return { lookup, allOfIt, asWorker: { ...allOfIt, ...(config.scanKeyframesFirst && { mayShowKnown: mayShow }) } };
 }
 
 function reader(

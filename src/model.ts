@@ -122,6 +122,8 @@ export interface Reading {
   durationMs: number;
   fingerprints: Query[];
   patchSets: PatchSet[];
+  /** The reading that this, a denser one of the same video, was made for: which of them is judged by is for `judge` to say. */
+  before?: Reading;
   /** Set where nothing in its keyframes may be known, and the rest was not read. */
   keyframesOnly?: true;
   /** Frames decoded, and how many of them were too flat or dark to use. */
@@ -252,6 +254,8 @@ export interface Verdict {
   reasons: string[];
   /** Of a submission without a match: the reference that came nearest, and why it is none. Not recorded. */
   nearestMiss?: string;
+  /** Of a video for review: more of its pictures may make it a match. Not recorded. */
+  denserMayTell?: true;
   policyVersion: string;
 }
 

@@ -2,6 +2,7 @@ import { UnscannableError } from "./errors.js";
 import type { Found, MediaSource, Outcome, Reading, Submission, Verdict } from "./model.js";
 import { plainly, type RunStage } from "./read-fingerprints.js";
 import { decide, unscannable } from "./verdict/decide.js";
+import { isSurer } from "./verdict/denser.js";
 import type { Policy } from "./verdict/policy.js";
 
 /** The I/O of a scan, handed in by main. `Tx` is the transaction that records the outcome. */
@@ -42,28 +43,43 @@ export async function scan<Tx>(steps: ScanSteps<Tx>, submission: Submission, sig
   const reading = await readOrFailure(steps, submission.media, signal);
   if (reading instanceof UnscannableError) return recordUnscannable(steps, submission, reading);
 
-  const { found, verdict, timingsMs } = await judge(steps, reading);
+  const judged = await judge(steps, reading);
+  const { found, verdict, timingsMs } = judged;
   const recordFromMs = performance.now();
   const { stage = plainly } = steps;
   const settle = async (tx: Tx) => {
-    const newer = await steps.lookupIfChanged(tx, reading, found.seenSeq);
-    return { reading, verdict: newer ? decide(reading, newer, steps.policy) : verdict };
+    const newer = await steps.lookupIfChanged(tx, judged.reading, found.seenSeq);
+    return { reading: judged.reading, verdict: newer ? decide(judged.reading, newer, steps.policy) : verdict };
   };
   const outcome = await stage("record", () => steps.record(submission, settle));
   return { outcome, reading, timingsMs: { ...timingsMs, record: performance.now() - recordFromMs } };
 }
 
-/** The middle of the story, which a dry run shares: look the pictures up and decide, with the time each took. Records nothing. */
-export async function judge<Tx>(
-  steps: Pick<ScanSteps<Tx>, "lookup" | "policy" | "stage">,
-  reading: Reading,
-): Promise<{ found: Found; verdict: Verdict; timingsMs: { lookup: number; align: number } }> {
+/** What a reading says, and which one that is: a denser one, or the one before it. */
+export interface Judgement {
+  reading: Reading;
+  found: Found;
+  verdict: Verdict;
+  timingsMs: { lookup: number; align: number };
+}
+
+/**
+ * The middle of the story, which a dry run shares: look the pictures up and decide, with the time each took. Records nothing. Of a video that was read again more
+ * densely the denser reading counts where it makes a match of it, else the one before.
+ */
+export async function judge<Tx>(steps: Pick<ScanSteps<Tx>, "lookup" | "policy" | "stage">, reading: Reading): Promise<Judgement> {
+  const judged = await judgeOne(steps, reading);
+  if (!reading.before || isSurer(judged.verdict, steps.policy)) return judged;
+  return judgeOne(steps, reading.before);
+}
+
+async function judgeOne<Tx>(steps: Pick<ScanSteps<Tx>, "lookup" | "policy" | "stage">, reading: Reading): Promise<Judgement> {
   const lookupFromMs = performance.now();
   const { stage = plainly } = steps;
   const found = await stage("lookup", () => steps.lookup(reading));
   const alignFromMs = performance.now();
   const verdict = stage("align", () => decide(reading, found, steps.policy));
-  return { found, verdict, timingsMs: { lookup: alignFromMs - lookupFromMs, align: performance.now() - alignFromMs } };
+  return { reading, found, verdict, timingsMs: { lookup: alignFromMs - lookupFromMs, align: performance.now() - alignFromMs } };
 }
 
 /** Records that a person must look, because the program cannot. */

@@ -161,7 +161,7 @@ export function partsOf(app: App): Parts {
     intake: createIntakeClient(queues, app.database.pool),
     check: async (media, signal) => {
       const reading = await app.readReceived(media, "all of it", signal);
-      return { reading, ...(await judge(app.scanSteps, reading)) };
+      return judge(app.scanSteps, reading);
     },
     register: (media, reference, signal) => {
       const read = (source: typeof media) => app.readReceived(source, "as a reference", signal);

@@ -67,7 +67,7 @@ async function submitAll(app: App, media: NamedMedia[], options: Options, signal
 async function mediaOf(app: App, { name, media }: NamedMedia, signal: AbortSignal): Promise<ScanJob["media"]> {
   if ("url" in media || (await isInside(media.path, app.config.mediaRoots))) return media;
   process.stderr.write(`${oneLine(name)} is outside MEDIA_ROOTS: fingerprinted here, only its hashes are sent\n`);
-  const reading = await app.readLocal(media, "all of it", signal);
+  const reading = await app.readLocal(media, "for its hashes", signal);
   return { ...hashesOf(reading), durationMs: Math.round(reading.durationMs) };
 }
 

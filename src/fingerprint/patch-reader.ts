@@ -11,7 +11,7 @@ const PATCHES_PER_IMAGE = 96;
  * much moves and there are few yet. Short clips have few moments: with two a second instead of four, 13 of 156 insets and combinations of a
  * hard set were missed that are found; long clips miss nothing.
  */
-const PATCH_STEP_MS = { still: 900, moving: 200 };
+const PATCH_STEP_MS = { still: 900, moving: 200, dense: 60 };
 const FEW_PATCH_SETS = 30;
 
 /** A picture that differs by so many bits from the one before has moved. */
@@ -36,9 +36,14 @@ export interface PatchReader {
  * Takes the patches of pictures, given in order of time: of one that differs from the last one taken, when enough time has passed. One that
  * does not differ (by at most `withinBits`) prolongs the last.
  *
+ * @param dense of every picture that moves, however many there are
  * @param turning of a still, also as it would be turned: for a scan. Those sets follow the one of the picture as it is.
  */
-export function createPatchReader(kind: MediaKind, withinBits: number, turning: boolean): PatchReader {
+export function createPatchReader(
+  kind: MediaKind,
+  { withinBits, dense = false }: { withinBits: number; dense?: boolean },
+  turning: boolean,
+): PatchReader {
   const turns = kind === "image" && turning ? [0, ...STILL_TURNS] : [0];
   const sets: PatchSet[] = [];
   let lastPdq: Hash | undefined;
@@ -52,8 +57,8 @@ export function createPatchReader(kind: MediaKind, withinBits: number, turning: 
           last.untilMs = picture.atMs;
           return;
         }
-        const isMoving = bits >= MOVED_BITS && sets.length < FEW_PATCH_SETS;
-        if (picture.atMs - last.untilMs < PATCH_STEP_MS[isMoving ? "moving" : "still"]) return;
+        const isMoving = bits >= MOVED_BITS && (dense || sets.length < FEW_PATCH_SETS);
+        if (picture.atMs - last.untilMs < PATCH_STEP_MS[!isMoving ? "still" : dense ? "dense" : "moving"]) return;
       }
       lastPdq = pdq;
       const count = kind === "image" ? PATCHES_PER_IMAGE : PATCHES_PER_PICTURE;

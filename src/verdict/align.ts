@@ -109,7 +109,10 @@ function surestFew(agreements: Agreement[]): Agreement[] {
 }
 
 /** How many different moments of the submission agree. */
-export const momentsOf = (agreements: Agreement[]): number => new Set(agreements.map(atMs)).size;
+export const momentsOf = (agreements: Agreement[]): number => new Set(agreements.map((a) => momentAt(a.atMs))).size;
+
+/** Pictures of one quarter of a second, of which a scan looks at one and a denser reading at several, are one moment. */
+export const momentAt = (ms: number): number => Math.floor((ms + 1) / 250);
 
 /** How many different moments of the reference agree. One alone says nothing of speed. */
 const referenceMomentsOf = (agreements: Agreement[]): number => new Set(agreements.map(referenceAtMs)).size;

@@ -15,9 +15,10 @@ import type {
   View,
 } from "../model.js";
 import { type Agreement, nearOnes, partAgreements, surestOf, whereNearest, wholeAgreements } from "./agreement.js";
-import { align, linesToTry, type Track } from "./align.js";
+import { align, linesToTry, momentAt, type Track } from "./align.js";
 import { AROUND_MS, lookCloser } from "./closer-look.js";
 import { coverages, spanMs } from "./coverage.js";
+import { mayBeSurer } from "./denser.js";
 import { doubtOf, isPoorStill } from "./doubt.js";
 import { reasonsFor } from "./explain.js";
 import type { Doubt, Policy } from "./policy.js";
@@ -62,7 +63,9 @@ export function decide(judged: Judged, found: Evidence, policy: Policy): Verdict
         ? "clear"
         : "unscannable";
   const nearestMiss = matches.length === 0 ? missOf(candidates, policy) : undefined;
-  return { kind, matches, reasons: reasonsFor(kind, told, judged), nearestMiss, policyVersion: policy.version };
+  const reasons = reasonsFor(kind, told, judged);
+  const denserMayTell = judged.kind === "video" && kind === "review" && mayBeSurer(told, policy);
+  return { kind, matches, reasons, nearestMiss, ...(denserMayTell && { denserMayTell }), policyVersion: policy.version };
 }
 
 type Evidence = Pick<Found, "hits" | "patchHits" | "moments" | "references" | "material">;
@@ -243,7 +246,9 @@ function strongestView(all: Agreement[]): [Dihedral, Agreement[]] {
 
 /** The surest agreement of every moment of the submission. */
 function surestPerMoment(agreements: Agreement[]): Agreement[] {
-  return [...groupBy(agreements, (a) => a.atMs).values()].map((group) => group.reduce((a, b) => (b.doubt < a.doubt ? b : a)));
+  return [...groupBy(agreements, (a) => momentAt(a.atMs)).values()].map((group) =>
+    group.reduce((a, b) => (b.doubt < a.doubt ? b : a)),
+  );
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { Match } from "../model.js";
 import type { Agreement } from "./agreement.js";
+import { momentAt } from "./align.js";
 import type { CloserLook } from "./closer-look.js";
 import type { Judged } from "./decide.js";
 import type { Doubt, Policy } from "./policy.js";
@@ -97,7 +98,7 @@ const mayBeIntro = ({ atOneEnd, sharedMs }: Shared, { introMs }: Policy, closer:
 
 /** Share of the submission's moments that agree: a dark or flat video has few that could. */
 function shareOfMoments(surest: Agreement[], { fingerprints, patchSets }: Judged): number {
-  const comparable = Math.max(new Set(fingerprints.map((f) => f.atMs)).size, 1);
+  const momentsIn = (all: { atMs: number }[]) => Math.max(new Set(all.map((one) => momentAt(one.atMs))).size, 1);
   const parts = surest.filter((a) => a.bits === undefined).length;
-  return Math.max(surest.length / comparable, parts / Math.max(patchSets.length, 1));
+  return Math.max(surest.length / momentsIn(fingerprints), parts / momentsIn(patchSets));
 }

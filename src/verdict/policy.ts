@@ -41,6 +41,8 @@ export interface Policy {
   minCoverageOfShort: number;
   /** What is told to be less than this of either video is a piece, of which more must agree: a quoted second of a film of 3.4 s is told to be 0.52 of it, to its end. */
   pieceShare: number;
+  /** Of a video that was read again more densely, a piece matches from so many quarters of a second on that agree. A quoted second has four or five, five seconds had seven and more. */
+  pieceMoments: number;
   /**
    * Where one picture alone decides, this share of the known one must be found for a match; less is for a person. On the tuning half copies
    * with an emoji over 15 %, a caption or 30 % cropped show 0.46 and more (one of 51 less), memes of one template at most 0.41.
@@ -103,6 +105,7 @@ export const POLICY: Policy = {
   minCoverage: 0.5,
   minCoverageOfShort: 0.3,
   pieceShare: 0.6,
+  pieceMoments: 6,
   stillShare: 0.45,
   stillCloseness: 0.18,
   farDoubt: 1e-8,

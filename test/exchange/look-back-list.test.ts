@@ -27,8 +27,8 @@ beforeAll(async () => {
     testConfig({ DATABASE_URL: database.connectionString, MEDIA_ROOTS: `${dir}:${image("")}` }),
     createLog("silent"),
   );
-  const still = await app.readLocal({ path: image("butterfly.jpg") }, "all of it", never);
-  const film = await app.readLocal({ path: video("friday.mp4") }, "all of it", never);
+  const still = await app.readLocal({ path: image("butterfly.jpg") }, "for its hashes", never);
+  const film = await app.readLocal({ path: video("friday.mp4") }, "for its hashes", never);
   const frames = film.fingerprints.filter((f) => f.variant === "full" && f.atMs % 1000 < 250);
   lines = [
     JSON.stringify({ entry: "still", hash: hashToHex(listedOf(still)!.pdq) }),

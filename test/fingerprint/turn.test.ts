@@ -26,7 +26,7 @@ async function turnedAndCropped(original: Frame, degrees: number, share: number)
 }
 
 const setsOf = (frame: Frame, kind: MediaKind, turning: boolean): PatchSet[] => {
-  const reader = createPatchReader(kind, 8, turning);
+  const reader = createPatchReader(kind, { withinBits: 8 }, turning);
   reader.push(frame, new Uint8Array(32));
   return reader.sets;
 };

@@ -63,7 +63,7 @@ test("a dry run reads as little as a worker, and who sends hashes reads all", as
   const dryRun = await app.readLocal({ path }, "as a worker", signal);
   expect(dryRun.keyframesOnly).toBe(true);
   expect((await judge(app.scanSteps, dryRun)).verdict.kind).toBe("clear");
-  const hashes = await app.readLocal({ path }, "all of it", signal);
+  const hashes = await app.readLocal({ path }, "for its hashes", signal);
   expect(hashes).not.toHaveProperty("keyframesOnly");
   expect(hashes.fingerprints.length).toBeGreaterThan(2 * dryRun.fingerprints.length);
 });

@@ -7,8 +7,9 @@ import { PATCH_BYTES } from "../../fingerprint/patches.js";
 import { findDecoder } from "../../media/find-decoder.js";
 import { readFrames } from "../../media/frames.js";
 import { probeMedia } from "../../media/probe.js";
-import type { Frame, KnownMaterial, KnownPatch, MediaKind, Query, Reading, ReferenceSummary } from "../../model.js";
+import type { Found, Frame, KnownMaterial, KnownPatch, MediaKind, Query, Reading, ReferenceSummary } from "../../model.js";
 import { type Looked, readFingerprints } from "../../read-fingerprints.js";
+import { judge } from "../../scan.js";
 import { decide, mayShowKnown, type Region, worthACloserLook } from "../../verdict/decide.js";
 import { POLICY } from "../../verdict/policy.js";
 import type { Detector, DetectorResult, KnownFile } from "./types.js";
@@ -40,6 +41,7 @@ async function create(name: string, { keyframesFirst }: { keyframesFirst: boolea
         fetch: async () => ({ path, sha256: "", bytes: 0, dispose: async () => {} }),
         probe: (file) => probeMedia(file, decoder, LIMITS, never),
         frames: (file, probe, sampling) => readFrames(file, probe, decoder, { ...LIMITS, sampling }, never),
+        isWorthDenser: async (read) => decide(read, await lookupAll(read, references), POLICY).denserMayTell ?? false,
         ...(keyframesFirst && { mayShowKnown: async (read) => mayShowKnown(read, await lookup(read, references), POLICY) }),
       },
       { path },
@@ -103,12 +105,7 @@ async function verdictOn(read: () => Promise<Reading>, references: Registered[])
     if (!(error instanceof UnscannableError)) throw error;
     return { flagged: "unscannable", caseIds: [], segments: [], note: error.reason };
   }
-  const found = await lookup(reading, references);
-  const regions = worthACloserLook(reading, { ...found, material: new Map() }, POLICY);
-  const material = new Map(
-    regions.map((region) => [region.referenceId, materialOf(references[Number(region.referenceId)], region)]),
-  );
-  const verdict = decide(reading, { ...found, material }, POLICY);
+  const { verdict } = await judge({ lookup: (one) => lookupAll(one, references), policy: POLICY }, reading);
   const matches = verdict.matches.filter((m) => m.verdict === verdict.kind);
   return {
     flagged: verdict.kind,
@@ -124,6 +121,15 @@ async function verdictOn(read: () => Promise<Reading>, references: Registered[])
         )
         .join("; ") || undefined,
   };
+}
+
+async function lookupAll(reading: Reading, references: Registered[]): Promise<Found> {
+  const found = { ...(await lookup(reading, references)), seenSeq: "" };
+  const regions = worthACloserLook(reading, { ...found, material: new Map() }, POLICY);
+  const material = regions.map(
+    (region) => [region.referenceId, materialOf(references[Number(region.referenceId)], region)] as const,
+  );
+  return { ...found, material: new Map(material) };
 }
 
 async function lookup(reading: Looked, references: Registered[]) {

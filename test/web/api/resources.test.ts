@@ -115,7 +115,7 @@ describe("is this known?", () => {
       verdict: null,
       sameFile: [{ referenceId }],
     });
-    const reading = await api.app.readLocal({ path: KNOWN }, "all of it", new AbortController().signal);
+    const reading = await api.app.readLocal({ path: KNOWN }, "for its hashes", new AbortController().signal);
     const pdq = hashToHex(reading.fingerprints[0].pdq);
     expect((await post("/v1/lookup", { pdq: pdq.toUpperCase() })).json()).toMatchObject({
       nearest: [{ referenceId, distanceBits: 0 }],

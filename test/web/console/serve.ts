@@ -42,7 +42,7 @@ function partsOf(app: App): Parts {
     ...{ settings: app.casework, acts: app.learnSteps },
     check: async (media, signal) => {
       const reading = await app.readReceived(media, "all of it", signal);
-      return { reading, ...(await judge(scanSteps, reading)) };
+      return judge(scanSteps, reading);
     },
     register: (media, reference, signal) => {
       const read = (source: MediaSource) => app.readReceived(source, "as a reference", signal);
