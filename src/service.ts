@@ -183,6 +183,7 @@ function intakeSteps(app: App, metrics: Metrics) {
         frames: reading?.framesRead,
         fingerprints: reading?.fingerprints.length,
         keyframesOnly: reading?.keyframesOnly,
+        readAgain: reading?.before && true,
         reason: failure?.reason,
       },
       "scanned",
@@ -220,6 +221,7 @@ function count(metrics: Metrics, { outcome, reading, timingsMs }: Scanned, elaps
   if (outcome.takedownId) metrics.takedowns.inc();
   if (!reading) return;
   if (reading.keyframesOnly) metrics.keyframesOnly.inc();
+  if (reading.before) metrics.readDenser.inc();
   metrics.frames.inc({ usable: "false" }, reading.framesUnusable);
   metrics.frames.inc({ usable: "true" }, reading.framesRead - reading.framesUnusable);
   for (const [stage, ms] of Object.entries({ ...reading.timingsMs, ...timingsMs }))

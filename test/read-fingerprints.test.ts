@@ -212,6 +212,50 @@ describe("reading media", () => {
     });
   });
 
+  describe("read again more densely", () => {
+    const says = (worth: boolean) => async () => worth;
+    const of = (sampling: Sampling, durationMs: number) => every(1_000 / sampling.framesPerSecond, durationMs);
+    const denser = { mode: "every", framesPerSecond: 12, thrifty: true };
+
+    test("is what that is worth it for, with the patches of all pictures that move; what both took is counted", async () => {
+      const { steps, asked } = stepsFor(probe(), (sampling) => of(sampling, 10_000));
+      const reading = await readFingerprints({ ...steps, isWorthDenser: says(true) }, { path: "/x" }, { thrifty: true });
+      expect(asked).toEqual([{ mode: "every", framesPerSecond: 4, thrifty: true }, denser]);
+      expect(reading).toMatchObject({ framesRead: 120, before: { framesRead: 40 } });
+      expect(reading.patchSets.length).toBeGreaterThan(100);
+      expect(reading.before!.patchSets.length).toBeLessThan(40);
+      expect(reading.timingsMs.hash).toBeGreaterThan(reading.before!.timingsMs.hash);
+    });
+
+    test("is not what it is not worth it for, nor stills, references, what lasts an hour, and keyframes that show nothing known", async () => {
+      const read = async (given: Probe, worth: boolean, more: { thrifty?: boolean; keyframes?: boolean } = {}) => {
+        const { steps, asked } = stepsFor(given, () => every(5_000, given.durationMs || 5_000));
+        const hooks = { isWorthDenser: says(worth), ...(more.keyframes && { mayShowKnown: says(false) }) };
+        const reading = await readFingerprints({ ...steps, ...hooks }, { path: "/x" }, { thrifty: more.thrifty ?? true });
+        expect(reading).not.toHaveProperty("before");
+        return asked.filter(({ framesPerSecond }) => framesPerSecond === denser.framesPerSecond);
+      };
+      const hour = probe({ durationMs: 3_600_000 });
+      expect(await read(probe(), false)).toEqual([]);
+      expect(await read(probe({ kind: "image", durationMs: 0 }), true)).toEqual([]);
+      expect(await read(probe(), true, { thrifty: false })).toEqual([]);
+      expect(await read(hour, true)).toEqual([]);
+      expect(await read(probe({ durationMs: 60_000 }), true, { keyframes: true })).toEqual([]);
+    });
+
+    test("the first reading stands where a second one fails on the file, and nothing else is hushed up", async () => {
+      const failing = (error: Error) => {
+        const { steps } = stepsFor(probe(), (sampling) => {
+          if (sampling.framesPerSecond === denser.framesPerSecond) throw error;
+          return of(sampling, 10_000);
+        });
+        return readFingerprints({ ...steps, isWorthDenser: says(true) }, { path: "/x" }, { thrifty: true });
+      };
+      expect(await failing(new UnscannableError("reading it takes too long"))).toMatchObject({ framesRead: 40 });
+      await expect(failing(new Error("no memory"))).rejects.toThrow("no memory");
+    });
+  });
+
   test("a scan also hashes what is shown inside a rectangle, a reference does not", async () => {
     const inner = (x: number, y: number, atMs: number) =>
       165 + 40 * Math.sin(x / 5 + atMs / 700) + 35 * Math.cos(y / 4 + x / 30 - atMs / 900);

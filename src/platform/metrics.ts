@@ -36,6 +36,7 @@ export function createMetrics(sources: MetricSources = {}, roles: Role[] = []) {
     stageSeconds: histogram("reupload_stage_seconds", "One stage of one scan", STAGE_BUCKETS_S, "stage"),
     frames: counter("reupload_frames_total", "Frames decoded; usable is false for flat or dark ones", "usable"),
     keyframesOnly: counter("reupload_keyframes_only_total", "Videos of which only the keyframes were read"),
+    readDenser: counter("reupload_read_denser_total", "Videos for review that were read again more densely"),
     jobsParked: counter("reupload_jobs_parked_total", "Jobs set aside because trying again cannot help"),
     jobRetries: counter("reupload_job_retries_total", "Attempts that failed and will be made again"),
     alerts: counter("reupload_alerts_total", "Alerts raised", "kind"),
