@@ -222,8 +222,9 @@ function lookingInto(config: Config, { pool }: Pick<Database, "pool">, index: Ha
   const allOfIt: Partial<ReadSteps> = {
     recall: knownBytes({ pool }),
     isWorthDenser: async (reading) => {
+      const fromMs = performance.now();
       const known = await lookup(reading);
-      found.set(reading, known);
+      found.set(reading, { ...known, tookMs: performance.now() - fromMs });
       return decide(reading, known, POLICY).denserMayTell ?? false;
     },
   };

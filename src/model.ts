@@ -223,6 +223,8 @@ export interface Found {
   material?: Map<string, KnownMaterial>;
   references: Map<string, ReferenceSummary>;
   seenSeq: string;
+  /** How long it took, where it was looked up before it was asked for. */
+  tookMs?: number;
 }
 
 /** Hits that agree in time: these spans of the submission are those spans of the reference. */

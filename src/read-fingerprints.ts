@@ -57,7 +57,7 @@ const DENSITY = {
 
 /**
  * What may be known but is for a person is read again, so densely, and with the patches of every picture that moves: where much moves, a picture a tenth of a second from a
- * kept one is another. Of 76 copies that were for review (four sets) 24 match then, of 29 innocents none. What a thrifty reading of x264's output gives.
+ * kept one is another. Of 76 copies that were for review (four sets) 24 match then, of 26 innocents none. What a thrifty reading of x264's output gives.
  */
 const DENSER_PER_SECOND = 12;
 
@@ -105,7 +105,7 @@ export async function readFingerprints(
       fetch: fetchedAtMs - startedAtMs,
       decode: performance.now() - fetchedAtMs - read.hashMs,
     });
-    if (!mayBeDenser(read, probe, options) || !(await steps.isWorthDenser?.(reading))) return reading;
+    if (!mayBeDenser(read, probe, options) || !(await isWorthDenser(steps, reading))) return reading;
     const denser = await stage("decode", () => readDenser(steps, file, probe, reading, read)).catch(onlyUnscannable);
     return denser ? { ...denser, before: reading } : reading;
   } finally {
@@ -143,6 +143,9 @@ const mayBeDenser = (
   { thrifty }: { thrifty: boolean },
 ): boolean =>
   thrifty && kind === "video" && !keyframesOnly && densityOf(claimedMs, DENSER_PER_SECOND) > DENSITY.thrifty.framesPerSecond;
+
+const isWorthDenser = ({ isWorthDenser: ask, stage = plainly }: ReadSteps, reading: Reading): Promise<boolean> | undefined =>
+  ask && stage("lookup", () => ask(reading));
 
 /** The same video again. What was spent on the first reading counts as well. */
 async function readDenser(

@@ -79,7 +79,12 @@ async function judgeOne<Tx>(steps: Pick<ScanSteps<Tx>, "lookup" | "policy" | "st
   const found = await stage("lookup", () => steps.lookup(reading));
   const alignFromMs = performance.now();
   const verdict = stage("align", () => decide(reading, found, steps.policy));
-  return { reading, found, verdict, timingsMs: { lookup: alignFromMs - lookupFromMs, align: performance.now() - alignFromMs } };
+  return {
+    reading,
+    found,
+    verdict,
+    timingsMs: { lookup: found.tookMs ?? alignFromMs - lookupFromMs, align: performance.now() - alignFromMs },
+  };
 }
 
 /** Records that a person must look, because the program cannot. */

@@ -42,6 +42,16 @@ test("what four pictures a second leave for review is read again more densely, a
   expect(await rowsOf(database.pool, "s-1")).toEqual({ verdicts: 1, alerts: 1, takedowns: 1 });
 });
 
+test("what was looked up to know whether to read again is not looked up twice, and its time is told", async () => {
+  const path = make("-i", KNOWN, "-an", "-vf", "scale=400:-2", "-preset", "ultrafast", "plain-copy.mp4");
+  const reading = await app.readLocal({ path }, "as a worker", signal);
+  expect(reading).not.toHaveProperty("before");
+  const { found, verdict, timingsMs } = await judge(app.scanSteps, reading);
+  expect(verdict.kind).toBe("match");
+  expect(timingsMs.lookup).toBe(found.tookMs);
+  expect(timingsMs.lookup).toBeGreaterThan(0);
+});
+
 test("a dry run says the same", async () => {
   const reading = await app.readLocal({ path: trimmedMirroredSlower() }, "as a worker", signal);
   expect((await judge(app.scanSteps, reading)).verdict).toMatchObject({
