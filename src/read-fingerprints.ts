@@ -1,13 +1,9 @@
 import { UnscannableError } from "./errors.js";
 import { viewsFromHashes } from "./fingerprint/approximate-views.js";
-import { cropFrame, insideBorders } from "./fingerprint/borders.js";
-import { createBoxReader } from "./fingerprint/box-reader.js";
-import { type FrameReading, fingerprintFrame } from "./fingerprint/fingerprint-frame.js";
-import { LISTED, listedQuery, type StillFrame, type StillReading } from "./fingerprint/meta-pdq.js";
-import { createPatchReader } from "./fingerprint/patch-reader.js";
+import { LISTED, type StillReading } from "./fingerprint/meta-pdq.js";
 import { shortened } from "./fingerprint/patches.js";
-import { createThinner, type ThinOptions } from "./fingerprint/thin.js";
-import type { Fingerprint, Frame, MediaFile, MediaKind, MediaSource, Probe, Query, Reading, View } from "./model.js";
+import { hashFrames, type Read } from "./hash-frames.js";
+import type { Frame, MediaFile, MediaSource, Probe, Reading } from "./model.js";
 
 /** The I/O of a reading. */
 export interface ReadSteps {
@@ -75,11 +71,6 @@ const MOST_GAP_STEPS = 3;
 
 /** Pictures that end before this share of the duration that a long file claims, and the file is read as the short one that it is. */
 const LEAST_OF_CLAIMED = 0.5;
-
-/** A fingerprint whose views are computed only if thinning keeps it. */
-type Pending = Fingerprint & { viewsOf(): View[] };
-
-type Thinning = Pick<ThinOptions, "withinBits" | "shortestMs"> & { dense?: boolean };
 
 /**
  * Media to fingerprints: what a scan and a registration share. The file is gone again when this returns or throws, and
@@ -157,7 +148,7 @@ async function readDenser(
 ): Promise<StillReading> {
   const fromMs = performance.now();
   const framesPerSecond = densityOf(claimedMs, DENSER_PER_SECOND);
-  const read = await readFrames(
+  const read = await hashFrames(
     frames(file, probe, { mode: "every", framesPerSecond, thrifty: true }),
     "video",
     { ...DENSITY.thrifty, dense: true },
@@ -190,7 +181,7 @@ async function readAll(steps: ReadSteps, file: MediaFile, probe: Probe, thrifty:
   const { framesPerSecond: most, ...thinning } = thrifty ? DENSITY.thrifty : DENSITY.full;
   const density = (durationMs: number) => densityOf(durationMs, most);
   const readAt = (framesPerSecond: number, how: { thrifty: boolean }) =>
-    readFrames(steps.frames(file, probe, { mode: "every", framesPerSecond, ...how }), probe.kind, thinning, thrifty);
+    hashFrames(steps.frames(file, probe, { mode: "every", framesPerSecond, ...how }), probe.kind, thinning, thrifty);
   const claimedMs = probe.durationMs;
   const framesPerSecond = density(claimedMs);
   const first = thrifty && probe.kind === "video" ? await readKeyframes(steps, file, probe, framesPerSecond) : undefined;
@@ -212,7 +203,7 @@ async function readKeyframes(
 ): Promise<(Read & { keyframesOnly?: true }) | undefined> {
   if (!mayShowKnown) return undefined;
   try {
-    const read = await readFrames(frames(file, probe, { mode: "keyframes", framesPerSecond }), "video", DENSITY.thrifty, true);
+    const read = await hashFrames(frames(file, probe, { mode: "keyframes", framesPerSecond }), "video", DENSITY.thrifty, true);
     if (read.framesRead < LEAST_KEYFRAMES) return undefined;
     const gapMs = Math.max(read.longestGapMs, probe.durationMs - read.lastAtMs);
     if (gapMs <= (MOST_GAP_OF_ALL * 1000) / Math.min(framesPerSecond, probe.framesPerSecond || framesPerSecond)) return read;
@@ -250,63 +241,6 @@ function isEnough(read: Pick<Read, "lastAtMs" | "longestGapMs" | "framesRead">, 
   const stepMs = 1000 / Math.min(needed, probe.framesPerSecond || needed);
   const lastsMs = Math.max(probe.durationMs, read.lastAtMs);
   return read.longestGapMs <= MOST_GAP_STEPS * stepMs && read.framesRead >= (LEAST_SHARE * lastsMs) / stepMs;
-}
-
-type Read = Awaited<ReturnType<typeof readFrames>>;
-
-/** @param scanning also what pictures show inside of rectangles, and stills turned; known material is kept as it is, since a scan does so already. */
-async function readFrames(frames: AsyncIterable<StillFrame>, kind: MediaKind, thinning: Thinning, scanning: boolean) {
-  const thinner = createThinner<Pending>(thinning);
-  const patches = createPatchReader(kind, thinning, scanning);
-  const fingerprints: Query[] = [];
-  const keep = ({ viewsOf, ...fingerprint }: Pending) => fingerprints.push({ ...fingerprint, views: viewsOf() });
-  const boxes = createBoxReader(kind, (picture, variant) => {
-    const { usable, fingerprint, views } = fingerprintFrame(picture, variant, kind);
-    if (usable) thinner.push({ ...fingerprint, viewsOf: views }).forEach(keep);
-  });
-  const read = {
-    framesRead: 0,
-    framesUnusable: 0,
-    lastAtMs: 0,
-    longestGapMs: 0,
-    shortestGapMs: Number.POSITIVE_INFINITY,
-    hashMs: 0,
-  };
-  let listed: Query | undefined;
-  for await (const frame of frames) {
-    const fromMs = performance.now();
-    const { whole, inside, picture } = readingsOf(frame, kind);
-    const usable = [whole, ...(inside ? [inside] : [])].filter((reading) => reading.usable);
-    for (const { fingerprint, views } of usable) thinner.push({ ...fingerprint, viewsOf: views }).forEach(keep);
-    if (scanning) boxes.push(frame);
-    const innermost = inside ?? whole;
-    if (innermost.usable || innermost.hasContrast) patches.push(picture, innermost.fingerprint.pdq);
-    // What is too flat or dark for our hash is so for Meta's.
-    if (frame.asMeta && whole.usable) listed = listedQuery(frame.asMeta);
-    const gapMs = frame.atMs - read.lastAtMs;
-    if (read.framesRead > 0) read.shortestGapMs = Math.min(read.shortestGapMs, gapMs);
-    read.longestGapMs = Math.max(read.longestGapMs, gapMs);
-    read.framesRead++;
-    if (usable.length === 0) read.framesUnusable++;
-    read.lastAtMs = frame.atMs;
-    read.hashMs += performance.now() - fromMs;
-  }
-  boxes.flush();
-  thinner.flush().forEach(keep);
-  fingerprints.sort((a, b) => a.atMs - b.atMs);
-  return { ...read, fingerprints, patchSets: patches.sets, listed };
-}
-
-/**
- * The frame as it is and, where it has borders, the picture inside them, with whether each has enough detail. Patches are taken
- * from `picture`, inside the borders: the edges of bars look alike in all videos.
- */
-function readingsOf(frame: Frame, kind: MediaKind): { whole: FrameReading; inside?: FrameReading; picture: Frame } {
-  const borders = insideBorders(frame);
-  const whole = fingerprintFrame(frame, "full", kind);
-  if (!borders) return { whole, picture: frame };
-  const picture = cropFrame(frame, borders);
-  return { whole, inside: fingerprintFrame(picture, "inside borders", kind), picture };
 }
 
 /** Hashes that were made elsewhere. Their mirrored and turned views can only be estimated. One of variant {@link LISTED} is Meta's of a still. */
