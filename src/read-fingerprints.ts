@@ -14,7 +14,7 @@ export interface ReadSteps {
   recall?(sha256: string): Promise<Recalled | undefined>;
   /**
    * Given, a scan reads a video's keyframes first ({@link tellEnough}), and the rest only where this says that they may show something known:
-   * a fifth of the cost, for what that misses (docs/speed.md).
+   * a ninth of the cost, for what that misses (docs/speed.md).
    */
   mayShowKnown?(keyframes: Looked): Promise<boolean>;
   /** Given, a video for which this says so is read again more densely, since what is for a person may be plain to see at other moments. */
