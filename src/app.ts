@@ -38,7 +38,7 @@ import { createQueues, type Queues } from "./platform/queues.js";
 import { checkRedis } from "./platform/redis-check.js";
 import { beginSpan, currentTrace, inSpan, startTracing } from "./platform/tracing.js";
 import { readVersion } from "./platform/version.js";
-import { type Looked, type ReadSteps, type RunStage, readFingerprints } from "./read-fingerprints.js";
+import { type ReadSteps, type RunStage, readFingerprints } from "./read-fingerprints.js";
 import { lookBack, type RegisterSteps } from "./register.js";
 import type { ScanSteps } from "./scan.js";
 import { LEAST_PATCHES } from "./verdict/agreement.js";
@@ -137,11 +137,6 @@ const traceStage: RunStage = (stage, run) => (currentTrace() ? inSpan(stage, run
 
 /** Whole pictures and parts of them, and then all that is known of the references for which something speaks, but not enough. */
 async function lookupAll(lookups: Lookups, db: Db, reading: Reading): Promise<Found> {
-  const first = await lookupFirst(lookups, db, reading);
-  return { ...first, material: await materialOf(db, worthACloserLook(reading, first, POLICY)) };
-}
-
-async function lookupFirst(lookups: Lookups, db: Db, reading: Looked): Promise<Found> {
   const { patchSets } = reading;
   const found = await lookups.lookup(db, withListed(reading), ALGORITHM, POLICY.withinBits);
   const patchHits = await lookups.lookupPatches(db, patchSets, PATCH_ALGORITHM);
@@ -149,7 +144,8 @@ async function lookupFirst(lookups: Lookups, db: Db, reading: Looked): Promise<F
   const unknown = [...new Set(patchHits.map((h) => h.referenceId))].filter((id) => !found.references.has(id));
   const references = new Map([...found.references, ...(await summaries(db, unknown))]);
   // An index in memory may know a reference for a moment longer than the database does.
-  return { ...found, patchHits: patchHits.filter((h) => references.has(h.referenceId)), moments, references };
+  const first = { ...found, patchHits: patchHits.filter((h) => references.has(h.referenceId)), moments, references };
+  return { ...first, material: await materialOf(db, worthACloserLook(reading, first, POLICY)) };
 }
 
 function registerStepsOf(config: Config, { pool }: Database, log: Log): RegisterSteps {
@@ -216,20 +212,20 @@ interface Looking {
 }
 
 function lookingInto(config: Config, { pool }: Pick<Database, "pool">, index: HashIndex): Looking {
-  // What was looked up to know whether more must be read is not looked up again to judge by it.
-  const found = new WeakMap<Reading, Found>();
-  const lookup = async (reading: Reading) => found.get(reading) ?? (await lookupAll(index.lookups(), pool, reading));
+  // What was looked up to know whether more must be read is not looked up again to judge by it: the same pictures, though not the same reading.
+  const found = new WeakMap<Reading["fingerprints"], Found>();
+  const lookup = async (reading: Reading) => found.get(reading.fingerprints) ?? (await lookupAll(index.lookups(), pool, reading));
+  const lookupToAsk = async (reading: Reading) => {
+    const fromMs = performance.now();
+    const known = await lookup(reading);
+    found.set(reading.fingerprints, { ...known, tookMs: performance.now() - fromMs });
+    return known;
+  };
   const allOfIt: Partial<ReadSteps> = {
     recall: knownBytes({ pool }),
-    isWorthDenser: async (reading) => {
-      const fromMs = performance.now();
-      const known = await lookup(reading);
-      found.set(reading, { ...known, tookMs: performance.now() - fromMs });
-      return decide(reading, known, POLICY).denserMayTell ?? false;
-    },
+    isWorthDenser: async (reading) => decide(reading, await lookupToAsk(reading), POLICY).denserMayTell ?? false,
   };
-  const mayShow: ReadSteps["mayShowKnown"] = async (keyframes) =>
-    mayShowKnown(keyframes, await lookupFirst(index.lookups(), pool, keyframes), POLICY);
+  const mayShow: ReadSteps["mayShowKnown"] = async (reading) => mayShowKnown(reading, await lookupToAsk(reading), POLICY);
   return { lookup, allOfIt, asWorker: { ...allOfIt, ...(config.scanKeyframesFirst && { mayShowKnown: mayShow }) } };
 }
 

@@ -14,9 +14,9 @@ export interface ReadSteps {
   recall?(sha256: string): Promise<Recalled | undefined>;
   /**
    * Given, a scan reads a video's keyframes first ({@link tellEnough}), and the rest only where this says that they may show something known:
-   * a ninth of the cost, for what that misses (docs/speed.md).
+   * a sixth to a tenth of the cost, for what that misses (docs/speed.md).
    */
-  mayShowKnown?(keyframes: Looked): Promise<boolean>;
+  mayShowKnown?(keyframes: Reading): Promise<boolean>;
   /** Given, a video for which this says so is read again more densely, since what is for a person may be plain to see at other moments. */
   isWorthDenser?(reading: Reading): Promise<boolean>;
   /** Runs each stage, for whoever traces. */
@@ -32,9 +32,6 @@ export const plainly: RunStage = (_stage, run) => run();
 /** What a reading says besides how it came about. */
 export type Recalled = Pick<StillReading, "kind" | "durationMs" | "fingerprints" | "patchSets" | "listed">;
 
-/** What a lookup, and a first verdict, needs of a reading. */
-export type Looked = Recalled & Pick<StillReading, "framesRead" | "framesUnusable">;
-
 /** `thrifty` decodes only what a scan needs; a reference, which is read once and compared for years, is decoded in full. At most so many a second of either. */
 export type Sampling =
   | { mode: "every"; framesPerSecond: number; thrifty: boolean }
@@ -45,17 +42,15 @@ export type Sampling =
  * A reference is read as densely and keeps one a second, more where there was nothing to compare in between: of the tuning half the same
  * copies are found as with four kept a second (but for stills of fast films), at a quarter of the bytes, since one of the scan's pictures
  * is always near one that is kept.
+ *
+ * What may be known but is for a person is read again, denser, and with the patches of every picture that moves: where much moves, a picture a tenth of a second from a
+ * kept one is another. Of 76 copies that were for review (four sets) 24 match then, of 26 innocents none. Twelve a second is what a thrifty reading of x264's output gives.
  */
 const DENSITY = {
   thrifty: { framesPerSecond: 4, withinBits: 8, shortestMs: 0 },
+  denser: { framesPerSecond: 12, withinBits: 8, shortestMs: 0, dense: true },
   full: { framesPerSecond: 4, withinBits: 14, shortestMs: 900 },
 };
-
-/**
- * What may be known but is for a person is read again, so densely, and with the patches of every picture that moves: where much moves, a picture a tenth of a second from a
- * kept one is another. Of 76 copies that were for review (four sets) 24 match then, of 26 innocents none. What a thrifty reading of x264's output gives.
- */
-const DENSER_PER_SECOND = 12;
 
 /** A longer video is read less densely, so that memory does not grow with its length: this many pictures are 1 h at four a second. */
 const MOST_PICTURES = 14_400;
@@ -84,7 +79,7 @@ export async function readFingerprints(
   options: { thrifty: boolean },
 ): Promise<StillReading> {
   if ("fingerprints" in media) return given(media);
-  const { stage = plainly } = steps;
+  const { stage = plainly, isWorthDenser = async () => false } = steps;
   const startedAtMs = performance.now();
   const file = await stage("fetch", () => steps.fetch(media));
   try {
@@ -96,8 +91,8 @@ export async function readFingerprints(
       fetch: fetchedAtMs - startedAtMs,
       decode: performance.now() - fetchedAtMs - read.hashMs,
     });
-    if (!mayBeDenser(read, probe, options) || !(await isWorthDenser(steps, reading))) return reading;
-    const denser = await stage("decode", () => readDenser(steps, file, probe, reading, read)).catch(onlyUnscannable);
+    if (!options.thrifty || !mayBeDenser(reading) || !(await stage("lookup", () => isWorthDenser(reading)))) return reading;
+    const denser = await stage("decode", () => readDenser(steps, file, probe, reading)).catch(onlyUnscannable);
     return denser ? { ...denser, before: reading } : reading;
   } finally {
     await file.dispose();
@@ -109,12 +104,16 @@ function onlyUnscannable(error: unknown): undefined {
   if (!(error instanceof UnscannableError)) throw error;
 }
 
-const densityOf = (durationMs: number, most: number): number => Math.min(most, MOST_PICTURES / (durationMs / 1000));
+const densityOf = (durationMs: number, { framesPerSecond: most }: { framesPerSecond: number }): number =>
+  Math.min(most, MOST_PICTURES / (durationMs / 1000));
+
+/** What was read of a file, and whether no more than its keyframes. */
+type Pictures = Read & { keyframesOnly?: true };
 
 function readingOf(
   { sha256, bytes }: MediaFile,
   { kind }: Probe,
-  read: Read & { claimedMs: number; keyframesOnly?: true },
+  read: Pictures & { claimedMs: number },
   spentMs: { fetch: number; decode: number },
 ): StillReading {
   const { fingerprints, patchSets, listed, keyframesOnly, framesRead, framesUnusable, hashMs } = read;
@@ -127,36 +126,18 @@ function readingOf(
   };
 }
 
-/** A scan of a video that is not too long for it, and that has been read: keyframes that show nothing known are enough. */
-const mayBeDenser = (
-  { claimedMs, keyframesOnly }: { claimedMs: number; keyframesOnly?: true },
-  { kind }: Probe,
-  { thrifty }: { thrifty: boolean },
-): boolean =>
-  thrifty && kind === "video" && !keyframesOnly && densityOf(claimedMs, DENSER_PER_SECOND) > DENSITY.thrifty.framesPerSecond;
-
-const isWorthDenser = ({ isWorthDenser: ask, stage = plainly }: ReadSteps, reading: Reading): Promise<boolean> | undefined =>
-  ask && stage("lookup", () => ask(reading));
+/** A video that is not too long for it, and of which more than keyframes that show nothing known was read. */
+const mayBeDenser = ({ kind, durationMs, keyframesOnly }: Reading): boolean =>
+  kind === "video" && !keyframesOnly && densityOf(durationMs, DENSITY.denser) > DENSITY.thrifty.framesPerSecond;
 
 /** The same video again. What was spent on the first reading counts as well. */
-async function readDenser(
-  { frames }: ReadSteps,
-  file: MediaFile,
-  probe: Probe,
-  first: Reading,
-  { claimedMs }: { claimedMs: number },
-): Promise<StillReading> {
+async function readDenser({ frames }: ReadSteps, file: MediaFile, probe: Probe, first: Reading): Promise<StillReading> {
   const fromMs = performance.now();
-  const framesPerSecond = densityOf(claimedMs, DENSER_PER_SECOND);
-  const read = await hashFrames(
-    frames(file, probe, { mode: "every", framesPerSecond, thrifty: true }),
-    "video",
-    { ...DENSITY.thrifty, dense: true },
-    true,
-  );
-  const { fetch, decode, hash } = first.timingsMs;
-  const spentMs = { fetch, decode: decode + performance.now() - fromMs - read.hashMs };
-  return readingOf(file, probe, { ...read, claimedMs, hashMs: hash + read.hashMs }, spentMs);
+  const { durationMs: claimedMs, kind, timingsMs } = first;
+  const sampling = { mode: "every", framesPerSecond: densityOf(claimedMs, DENSITY.denser), thrifty: true } as const;
+  const read = await hashFrames(frames(file, probe, sampling), kind, DENSITY.denser, true);
+  const spentMs = { fetch: timingsMs.fetch, decode: timingsMs.decode + performance.now() - fromMs - read.hashMs };
+  return readingOf(file, probe, { ...read, claimedMs, hashMs: timingsMs.hash + read.hashMs }, spentMs);
 }
 
 async function probeAndRead(steps: ReadSteps, file: MediaFile, thrifty: boolean) {
@@ -178,20 +159,19 @@ function fromMemory(recalled: Recalled, { sha256, bytes }: MediaFile, fetchMs: n
  * what it shows; a thrifty one would not do, since what it does not see may be what follows. `claimedMs` is the duration it was read for.
  */
 async function readAll(steps: ReadSteps, file: MediaFile, probe: Probe, thrifty: boolean) {
-  const { framesPerSecond: most, ...thinning } = thrifty ? DENSITY.thrifty : DENSITY.full;
-  const density = (durationMs: number) => densityOf(durationMs, most);
+  const density = thrifty ? DENSITY.thrifty : DENSITY.full;
   const readAt = (framesPerSecond: number, how: { thrifty: boolean }) =>
-    hashFrames(steps.frames(file, probe, { mode: "every", framesPerSecond, ...how }), probe.kind, thinning, thrifty);
+    hashFrames(steps.frames(file, probe, { mode: "every", framesPerSecond, ...how }), probe.kind, density, thrifty);
   const claimedMs = probe.durationMs;
-  const framesPerSecond = density(claimedMs);
+  const framesPerSecond = densityOf(claimedMs, density);
   const first = thrifty && probe.kind === "video" ? await readKeyframes(steps, file, probe, framesPerSecond) : undefined;
   if (first) return { ...first, claimedMs };
-  let read: Read & { keyframesOnly?: true } = await readAt(framesPerSecond, { thrifty });
+  let read: Pictures = await readAt(framesPerSecond, { thrifty });
   if (probe.kind === "image") return { ...read, claimedMs };
   if (thrifty && !isEnough(read, probe, framesPerSecond)) read = await readAt(framesPerSecond, { thrifty: false });
   const { lastAtMs } = read;
   if (framesPerSecond >= NEEDED_PER_SECOND || lastAtMs >= LEAST_OF_CLAIMED * claimedMs) return { ...read, claimedMs };
-  return { ...(await readAt(density(lastAtMs), { thrifty: false })), claimedMs: lastAtMs };
+  return { ...(await readAt(densityOf(lastAtMs, density), { thrifty: false })), claimedMs: lastAtMs };
 }
 
 /** What the keyframes say, where they are all there is to read, or say enough and nothing in them may be known. Otherwise all has to be read. */
@@ -200,7 +180,7 @@ async function readKeyframes(
   file: MediaFile,
   probe: Probe,
   framesPerSecond: number,
-): Promise<(Read & { keyframesOnly?: true }) | undefined> {
+): Promise<Pictures | undefined> {
   if (!mayShowKnown) return undefined;
   try {
     const read = await hashFrames(frames(file, probe, { mode: "keyframes", framesPerSecond }), "video", DENSITY.thrifty, true);
@@ -208,8 +188,9 @@ async function readKeyframes(
     const gapMs = Math.max(read.longestGapMs, probe.durationMs - read.lastAtMs);
     if (gapMs <= (MOST_GAP_OF_ALL * 1000) / Math.min(framesPerSecond, probe.framesPerSecond || framesPerSecond)) return read;
     if (!tellEnough(read, gapMs)) return undefined;
-    const mayShow = await stage("lookup", () => mayShowKnown({ ...read, kind: "video", durationMs: probe.durationMs }));
-    return mayShow ? undefined : { ...read, keyframesOnly: true };
+    const keyframes = { ...read, keyframesOnly: true } as const;
+    const reading = readingOf(file, probe, { ...keyframes, claimedMs: probe.durationMs }, { fetch: 0, decode: 0 });
+    return (await stage("lookup", () => mayShowKnown(reading))) ? undefined : keyframes;
   } catch (error) {
     return onlyUnscannable(error);
   }

@@ -227,9 +227,13 @@ describe("reading media", () => {
       expect(reading.timingsMs.hash).toBeGreaterThan(reading.before!.timingsMs.hash);
     });
 
-    test("is not what it is not worth it for, nor stills, references, what lasts an hour, and keyframes that show nothing known", async () => {
-      const read = async (given: Probe, worth: boolean, more: { thrifty?: boolean; keyframes?: boolean } = {}) => {
-        const { steps, asked } = stepsFor(given, () => every(5_000, given.durationMs || 5_000));
+    test("is not what it is not worth it for, nor stills, references, what lasts an hour whatever it claims, and keyframes that show nothing known", async () => {
+      const read = async (
+        given: Probe,
+        worth: boolean,
+        more: { thrifty?: boolean; keyframes?: boolean; lastsMs?: number } = {},
+      ) => {
+        const { steps, asked } = stepsFor(given, () => every(5_000, more.lastsMs ?? (given.durationMs || 5_000)));
         const hooks = { isWorthDenser: says(worth), ...(more.keyframes && { mayShowKnown: says(false) }) };
         const reading = await readFingerprints({ ...steps, ...hooks }, { path: "/x" }, { thrifty: more.thrifty ?? true });
         expect(reading).not.toHaveProperty("before");
@@ -240,6 +244,7 @@ describe("reading media", () => {
       expect(await read(probe({ kind: "image", durationMs: 0 }), true)).toEqual([]);
       expect(await read(probe(), true, { thrifty: false })).toEqual([]);
       expect(await read(hour, true)).toEqual([]);
+      expect(await read(probe(), true, { lastsMs: 3_610_000 })).toEqual([]);
       expect(await read(probe({ durationMs: 60_000 }), true, { keyframes: true })).toEqual([]);
     });
 

@@ -48,10 +48,10 @@ export function listedQuery(frame: Frame): Query | undefined {
 }
 
 /** What listed hashes are looked up by beside a reading's own fingerprints. */
-export const listedOf = (reading: Pick<Reading, "fingerprints">): Query | undefined => (reading as Partial<StillReading>).listed;
+export const listedOf = (reading: Reading): Query | undefined => (reading as StillReading).listed;
 
 /** All of a reading's fingerprints, that one last: what goes into a queue or is kept for look-back. */
-export const withListed = (reading: Pick<Reading, "fingerprints">): Query[] => {
+export const withListed = (reading: Reading): Query[] => {
   const listed = listedOf(reading);
   return listed ? [...reading.fingerprints, listed] : reading.fingerprints;
 };

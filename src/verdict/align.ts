@@ -108,8 +108,8 @@ function surestFew(agreements: Agreement[]): Agreement[] {
   );
 }
 
-/** How many different moments of the submission agree. */
-export const momentsOf = (agreements: Agreement[]): number => new Set(agreements.map((a) => momentAt(a.atMs))).size;
+/** How many different moments of the submission these are of. */
+export const momentsOf = (all: { atMs: number }[]): number => new Set(all.map((one) => momentAt(one.atMs))).size;
 
 /** Pictures of one quarter of a second, of which a scan looks at one and a denser reading at several, are one moment. */
 export const momentAt = (ms: number): number => Math.floor((ms + 1) / 250);

@@ -1,6 +1,6 @@
 import type { Match } from "../model.js";
 import type { Agreement } from "./agreement.js";
-import { momentAt } from "./align.js";
+import { momentsOf } from "./align.js";
 import type { CloserLook } from "./closer-look.js";
 import type { Judged } from "./decide.js";
 import type { Doubt, Policy } from "./policy.js";
@@ -98,7 +98,6 @@ const mayBeIntro = ({ atOneEnd, sharedMs }: Shared, { introMs }: Policy, closer:
 
 /** Share of the submission's moments that agree: a dark or flat video has few that could. */
 function shareOfMoments(surest: Agreement[], { fingerprints, patchSets }: Judged): number {
-  const momentsIn = (all: { atMs: number }[]) => Math.max(new Set(all.map((one) => momentAt(one.atMs))).size, 1);
   const parts = surest.filter((a) => a.bits === undefined).length;
-  return Math.max(surest.length / momentsIn(fingerprints), parts / momentsIn(patchSets));
+  return Math.max(surest.length / Math.max(momentsOf(fingerprints), 1), parts / Math.max(momentsOf(patchSets), 1));
 }

@@ -62,7 +62,10 @@ test("a dry run reads as little as a worker, and who sends hashes reads all", as
   const path = inTurn("others-again.mp4", OTHERS);
   const dryRun = await app.readLocal({ path }, "as a worker", signal);
   expect(dryRun.keyframesOnly).toBe(true);
-  expect((await judge(app.scanSteps, dryRun)).verdict.kind).toBe("clear");
+  const { verdict, found, timingsMs } = await judge(app.scanSteps, dryRun);
+  expect(verdict.kind).toBe("clear");
+  // They were looked up once, to know whether the rest must be read.
+  expect(timingsMs.lookup).toBe(found.tookMs);
   const hashes = await app.readLocal({ path }, "for its hashes", signal);
   expect(hashes).not.toHaveProperty("keyframesOnly");
   expect(hashes.fingerprints.length).toBeGreaterThan(2 * dryRun.fingerprints.length);

@@ -8,7 +8,7 @@ import { findDecoder } from "../../media/find-decoder.js";
 import { readFrames } from "../../media/frames.js";
 import { probeMedia } from "../../media/probe.js";
 import type { Found, Frame, KnownMaterial, KnownPatch, MediaKind, Query, Reading, ReferenceSummary } from "../../model.js";
-import { type Looked, readFingerprints } from "../../read-fingerprints.js";
+import { readFingerprints } from "../../read-fingerprints.js";
 import { judge } from "../../scan.js";
 import { decide, mayShowKnown, type Region, worthACloserLook } from "../../verdict/decide.js";
 import { POLICY } from "../../verdict/policy.js";
@@ -41,7 +41,7 @@ async function create(name: string, { keyframesFirst }: { keyframesFirst: boolea
         fetch: async () => ({ path, sha256: "", bytes: 0, dispose: async () => {} }),
         probe: (file) => probeMedia(file, decoder, LIMITS, never),
         frames: (file, probe, sampling) => readFrames(file, probe, decoder, { ...LIMITS, sampling }, never),
-        isWorthDenser: async (read) => decide(read, await lookupAll(read, references), POLICY).denserMayTell ?? false,
+        isWorthDenser: async (read) => decide(read, await lookup(read, references), POLICY).denserMayTell ?? false,
         ...(keyframesFirst && { mayShowKnown: async (read) => mayShowKnown(read, await lookup(read, references), POLICY) }),
       },
       { path },
@@ -105,7 +105,7 @@ async function verdictOn(read: () => Promise<Reading>, references: Registered[])
     if (!(error instanceof UnscannableError)) throw error;
     return { flagged: "unscannable", caseIds: [], segments: [], note: error.reason };
   }
-  const { verdict } = await judge({ lookup: (one) => lookupAll(one, references), policy: POLICY }, reading);
+  const { verdict } = await judge({ lookup: (one) => lookup(one, references), policy: POLICY }, reading);
   const matches = verdict.matches.filter((m) => m.verdict === verdict.kind);
   return {
     flagged: verdict.kind,
@@ -123,20 +123,17 @@ async function verdictOn(read: () => Promise<Reading>, references: Registered[])
   };
 }
 
-async function lookupAll(reading: Reading, references: Registered[]): Promise<Found> {
-  const found = { ...(await lookup(reading, references)), seenSeq: "" };
+async function lookup(reading: Reading, references: Registered[]): Promise<Found> {
+  const hits = references.flatMap((r) => hitsFromReadingSide(reading, r));
+  const patches = references.flatMap((r) => r.patches);
+  const patchHits = await searchPatches(reading.patchSets, async () => patches);
+  const summaries = new Map(references.map((r) => [r.summary.id, r.summary]));
+  const found = { hits, patchHits, moments: byMoment(patches), references: summaries, seenSeq: "" };
   const regions = worthACloserLook(reading, { ...found, material: new Map() }, POLICY);
   const material = regions.map(
     (region) => [region.referenceId, materialOf(references[Number(region.referenceId)], region)] as const,
   );
   return { ...found, material: new Map(material) };
-}
-
-async function lookup(reading: Looked, references: Registered[]) {
-  const hits = references.flatMap((r) => hitsFromReadingSide(reading, r));
-  const patches = references.flatMap((r) => r.patches);
-  const patchHits = await searchPatches(reading.patchSets, async () => patches);
-  return { hits, patchHits, moments: byMoment(patches), references: new Map(references.map((r) => [r.summary.id, r.summary])) };
 }
 
 /** As an index gives it: without views. */
@@ -149,7 +146,7 @@ function materialOf({ fingerprints, patches }: Registered, { fromMs, toMs }: Reg
 }
 
 /** As a lookup does: every view of the submission against the reference's fingerprints. */
-function hitsFromReadingSide(reading: Looked, { summary, fingerprints }: Registered) {
+function hitsFromReadingSide(reading: Reading, { summary, fingerprints }: Registered) {
   const asKnown = fingerprints.map((f) => ({
     ...f,
     views: [{ dihedral: "original" as const, pdq: f.pdq, blockhash: f.views[0].blockhash && f.blockhash }],

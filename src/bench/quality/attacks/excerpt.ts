@@ -25,34 +25,45 @@ function minuteFor(name: string, minutes: number): number {
   return 1 + ([...name].reduce((sum, c) => sum + c.charCodeAt(0), 0) % (minutes - 1));
 }
 
-/** The excerpt between pieces of the haystack, as an input. */
-async function between(context: AttackContext, before: string[], excerpt: string, after: string[]): Promise<string[]> {
-  const parts = [...before, excerpt, ...after];
-  const list = await cached(context.cacheDir, ".txt", ["list", parts], async (to) => {
-    await writeFile(to, parts.map((part) => `file '${part.replaceAll("'", "'\\''")}'\n`).join(""));
-  });
-  return ["-f", "concat", "-safe", "0", "-i", list];
+interface Buried {
+  name: string;
+  group: Attack["group"];
+  encode: string[];
+  /** Of the haystack, the minutes before and after the one that the excerpt follows. */
+  around(pieces: string[], minute: number): { before: string[]; after: string[] };
 }
 
-/** Five seconds of the known inside ten minutes of something else. */
-export const buriedExcerpt: Attack = {
-  name: "excerpt-5s-in-10-min",
-  group: "excerpt",
+/** Five seconds of the known inside of minutes of something else. */
+const buried = ({ name, group, encode, around }: Buried): Attack => ({
+  name,
+  group,
   appliesTo: ["video"],
   async make(context) {
     const pieces = await context.haystack();
     const { path, fromMs, lengthMs } = await excerptOf(context);
-    const minute = minuteFor(context.known.name, pieces.length);
+    const { before, after } = around(pieces, minuteFor(context.known.name, pieces.length));
+    const parts = [...before, path, ...after];
+    const list = await cached(context.cacheDir, ".txt", ["list", parts], async (to) => {
+      await writeFile(to, parts.map((part) => `file '${part.replaceAll("'", "'\\''")}'\n`).join(""));
+    });
+    const atMs = before.length * PIECE_MS;
     return {
-      inputs: await between(context, pieces.slice(0, minute), path, pieces.slice(minute)),
-      encode: ["-c:v", "copy"],
+      inputs: ["-f", "concat", "-safe", "0", "-i", list],
+      encode,
       extension: ".mp4",
       kind: "video",
-      durationMs: pieces.length * PIECE_MS + lengthMs,
-      truth: [span(context, minute * PIECE_MS, minute * PIECE_MS + lengthMs, fromMs)],
+      durationMs: atMs + lengthMs + after.length * PIECE_MS,
+      truth: [span(context, atMs, atMs + lengthMs, fromMs)],
     };
   },
-};
+});
+
+export const buriedExcerpt = buried({
+  name: "excerpt-5s-in-10-min",
+  group: "excerpt",
+  encode: ["-c:v", "copy"],
+  around: (pieces, minute) => ({ before: pieces.slice(0, minute), after: pieces.slice(minute) }),
+});
 
 /** Where encoders put keyframes, at 15 pictures a second: telephones and messengers every second or two, platforms every five, x264 at cuts and else every ten. */
 const KEYFRAMES = {
@@ -61,22 +72,12 @@ const KEYFRAMES = {
   "at-cuts": ["-g", "150"],
 };
 
-/** Five seconds of the known between two minutes of something else, by where keyframes are: for whoever reads those first, or alone. */
-export const excerptsByKeyframes: Attack[] = Object.entries(KEYFRAMES).map(([where, options]) => ({
-  name: `excerpt-5s-keyframes-${where}`,
-  group: "keyframes",
-  appliesTo: ["video"],
-  async make(context) {
-    const pieces = await context.haystack();
-    const { path, fromMs, lengthMs } = await excerptOf(context);
-    const minute = minuteFor(context.known.name, pieces.length);
-    return {
-      inputs: await between(context, [pieces[minute - 1]], path, [pieces[minute]]),
-      encode: ["-c:v", "libx264", "-preset", "veryfast", "-crf", "28", ...options],
-      extension: ".mp4",
-      kind: "video",
-      durationMs: 2 * PIECE_MS + lengthMs,
-      truth: [span(context, PIECE_MS, PIECE_MS + lengthMs, fromMs)],
-    };
-  },
-}));
+/** In two minutes, by where keyframes are: for whoever reads those first, or alone. */
+export const excerptsByKeyframes = Object.entries(KEYFRAMES).map(([where, options]) =>
+  buried({
+    name: `excerpt-5s-keyframes-${where}`,
+    group: "keyframes",
+    encode: ["-c:v", "libx264", "-preset", "veryfast", "-crf", "28", ...options],
+    around: (pieces, minute) => ({ before: [pieces[minute - 1]], after: [pieces[minute]] }),
+  }),
+);
