@@ -40,9 +40,9 @@ import { beginSpan, currentTrace, inSpan, startTracing } from "./platform/tracin
 import { readVersion } from "./platform/version.js";
 import { type ReadSteps, type RunStage, readFingerprints } from "./read-fingerprints.js";
 import { lookBack, type RegisterSteps } from "./register.js";
-import type { ScanSteps } from "./scan.js";
+import { lookingOnce, type ScanSteps } from "./scan.js";
 import { LEAST_PATCHES } from "./verdict/agreement.js";
-import { decide, mayShowKnown, worthACloserLook } from "./verdict/decide.js";
+import { worthACloserLook } from "./verdict/decide.js";
 import { POLICY } from "./verdict/policy.js";
 
 /** The stories with their I/O plugged in, on one database and one queue backend. */
@@ -212,21 +212,9 @@ interface Looking {
 }
 
 function lookingInto(config: Config, { pool }: Pick<Database, "pool">, index: HashIndex): Looking {
-  // What was looked up to know whether more must be read is not looked up again to judge by it: the same pictures, though not the same reading.
-  const found = new WeakMap<Reading["fingerprints"], Found>();
-  const lookup = async (reading: Reading) => found.get(reading.fingerprints) ?? (await lookupAll(index.lookups(), pool, reading));
-  const lookupToAsk = async (reading: Reading) => {
-    const fromMs = performance.now();
-    const known = await lookup(reading);
-    found.set(reading.fingerprints, { ...known, tookMs: performance.now() - fromMs });
-    return known;
-  };
-  const allOfIt: Partial<ReadSteps> = {
-    recall: knownBytes({ pool }),
-    isWorthDenser: async (reading) => decide(reading, await lookupToAsk(reading), POLICY).denserMayTell ?? false,
-  };
-  const mayShow: ReadSteps["mayShowKnown"] = async (reading) => mayShowKnown(reading, await lookupToAsk(reading), POLICY);
-  return { lookup, allOfIt, asWorker: { ...allOfIt, ...(config.scanKeyframesFirst && { mayShowKnown: mayShow }) } };
+  const { lookup, isWorthDenser, mayShowKnown } = lookingOnce((reading) => lookupAll(index.lookups(), pool, reading), POLICY);
+  const allOfIt = { recall: knownBytes({ pool }), isWorthDenser };
+  return { lookup, allOfIt, asWorker: config.scanKeyframesFirst ? { ...allOfIt, mayShowKnown } : allOfIt };
 }
 
 function reader(

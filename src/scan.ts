@@ -1,7 +1,7 @@
 import { UnscannableError } from "./errors.js";
 import type { Found, MediaSource, Outcome, Reading, Submission, Verdict } from "./model.js";
-import { plainly, type RunStage } from "./read-fingerprints.js";
-import { decide, unscannable } from "./verdict/decide.js";
+import { plainly, type ReadSteps, type RunStage } from "./read-fingerprints.js";
+import { decide, mayShowKnown, unscannable } from "./verdict/decide.js";
 import { isSurer } from "./verdict/denser.js";
 import type { Policy } from "./verdict/policy.js";
 
@@ -84,6 +84,28 @@ async function judgeOne<Tx>(steps: Pick<ScanSteps<Tx>, "lookup" | "policy" | "st
     found,
     verdict,
     timingsMs: { lookup: found.tookMs ?? alignFromMs - lookupFromMs, align: performance.now() - alignFromMs },
+  };
+}
+
+/**
+ * A lookup, and the questions of a reading whose answers are found by it: whether keyframes may show something known, and whether a denser reading may tell. What was looked
+ * up to answer is not looked up again to judge by it: the same pictures, though not the same reading.
+ */
+export function lookingOnce(
+  lookup: (reading: Reading) => Promise<Found>,
+  policy: Policy,
+): Pick<ScanSteps<never>, "lookup"> & Required<Pick<ReadSteps, "mayShowKnown" | "isWorthDenser">> {
+  const found = new WeakMap<Reading["fingerprints"], Found>();
+  const once = async (reading: Reading) => {
+    const fromMs = performance.now();
+    const known = await lookup(reading);
+    found.set(reading.fingerprints, { ...known, tookMs: performance.now() - fromMs });
+    return known;
+  };
+  return {
+    lookup: async (reading) => found.get(reading.fingerprints) ?? (await lookup(reading)),
+    mayShowKnown: async (reading) => mayShowKnown(reading, await once(reading), policy),
+    isWorthDenser: async (reading) => decide(reading, await once(reading), policy).denserMayTell ?? false,
   };
 }
 

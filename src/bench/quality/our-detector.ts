@@ -9,8 +9,8 @@ import { readFrames } from "../../media/frames.js";
 import { probeMedia } from "../../media/probe.js";
 import type { Found, Frame, KnownMaterial, KnownPatch, MediaKind, Query, Reading, ReferenceSummary } from "../../model.js";
 import { readFingerprints } from "../../read-fingerprints.js";
-import { judge } from "../../scan.js";
-import { decide, mayShowKnown, type Region, worthACloserLook } from "../../verdict/decide.js";
+import { judge, lookingOnce } from "../../scan.js";
+import { type Region, worthACloserLook } from "../../verdict/decide.js";
 import { POLICY } from "../../verdict/policy.js";
 import type { Detector, DetectorResult, KnownFile } from "./types.js";
 
@@ -34,6 +34,7 @@ export const ourKeyframesFirst = (): Promise<Detector> => create("reupload-keyfr
 async function create(name: string, { keyframesFirst }: { keyframesFirst: boolean }): Promise<Detector> {
   const decoder = await findDecoder(loadConfig());
   const references: Registered[] = [];
+  const looking = lookingOnce((reading) => lookup(reading, references), POLICY);
   const never = new AbortController().signal;
   const readFile = (path: string, thrifty: boolean) =>
     readFingerprints(
@@ -41,8 +42,8 @@ async function create(name: string, { keyframesFirst }: { keyframesFirst: boolea
         fetch: async () => ({ path, sha256: "", bytes: 0, dispose: async () => {} }),
         probe: (file) => probeMedia(file, decoder, LIMITS, never),
         frames: (file, probe, sampling) => readFrames(file, probe, decoder, { ...LIMITS, sampling }, never),
-        isWorthDenser: async (read) => decide(read, await lookup(read, references), POLICY).denserMayTell ?? false,
-        ...(keyframesFirst && { mayShowKnown: async (read) => mayShowKnown(read, await lookup(read, references), POLICY) }),
+        isWorthDenser: looking.isWorthDenser,
+        ...(keyframesFirst && { mayShowKnown: looking.mayShowKnown }),
       },
       { path },
       { thrifty },
@@ -87,9 +88,9 @@ async function create(name: string, { keyframesFirst }: { keyframesFirst: boolea
       for (const { caseId, path } of known) bytes += add(caseId, await readFile(path, false));
       return { fingerprints: bytes / 64 };
     },
-    check: async (path) => verdictOn(() => readFile(path, true), references),
+    check: async (path) => verdictOn(() => readFile(path, true), looking),
     registerFrames: async (caseId, frames, kind) => void add(caseId, await readGiven(frames, kind, false)),
-    checkFrames: async (frames, kind) => verdictOn(() => readGiven(frames, kind, true), references),
+    checkFrames: async (frames, kind) => verdictOn(() => readGiven(frames, kind, true), looking),
   };
 }
 
@@ -97,7 +98,7 @@ async function* asyncFrames(frames: Frame[]): AsyncGenerator<Frame> {
   yield* frames;
 }
 
-async function verdictOn(read: () => Promise<Reading>, references: Registered[]): Promise<DetectorResult> {
+async function verdictOn(read: () => Promise<Reading>, { lookup }: ReturnType<typeof lookingOnce>): Promise<DetectorResult> {
   let reading: Reading;
   try {
     reading = await read();
@@ -105,7 +106,7 @@ async function verdictOn(read: () => Promise<Reading>, references: Registered[])
     if (!(error instanceof UnscannableError)) throw error;
     return { flagged: "unscannable", caseIds: [], segments: [], note: error.reason };
   }
-  const { verdict } = await judge({ lookup: (one) => lookup(one, references), policy: POLICY }, reading);
+  const { verdict } = await judge({ lookup, policy: POLICY }, reading);
   const matches = verdict.matches.filter((m) => m.verdict === verdict.kind);
   return {
     flagged: verdict.kind,
