@@ -207,14 +207,16 @@ interface Looking {
   lookup(reading: Reading): Promise<Found>;
   /** For whoever asks about one file: all of it, and more densely what is for a person. */
   allOfIt: Partial<ReadSteps>;
-  /** The same, but no more than keyframes where `SCAN_KEYFRAMES_FIRST` lets a worker do so. A dry run must say the same. */
+  /** The same, but no more than keyframes where `SCAN_KEYFRAMES_FIRST` and they let a worker do so. A dry run must say the same. */
   asWorker: Partial<ReadSteps>;
 }
 
 function lookingInto(config: Config, { pool }: Pick<Database, "pool">, index: HashIndex): Looking {
   const { lookup, isWorthDenser, mayShowKnown } = lookingOnce((reading) => lookupAll(index.lookups(), pool, reading), POLICY);
   const allOfIt = { recall: knownBytes({ pool }), isWorthDenser };
-  return { lookup, allOfIt, asWorker: config.scanKeyframesFirst ? { ...allOfIt, mayShowKnown } : allOfIt };
+  const { scanKeyframesFirst: apart } = config;
+  if (apart === "never") return { lookup, allOfIt, asWorker: allOfIt };
+  return { lookup, allOfIt, asWorker: { ...allOfIt, keyframesFirst: { apart, mayShowKnown, anywhere: Math.random } } };
 }
 
 function reader(

@@ -47,7 +47,7 @@ const schema = z.object({
   PAGE_FETCHER: z.enum(["off", "yt-dlp"], "must be off or yt-dlp").default("off"),
   YT_DLP_PATH: z.string().optional(),
   SCAN_TIMEOUT_MS: whole(100).default(30 * 60_000),
-  SCAN_KEYFRAMES_FIRST: flag.default(false),
+  SCAN_KEYFRAMES_FIRST: z.enum(["never", "close", "far"], "must be never, close or far").default("close"),
   FFMPEG_PATH: z.string().optional(),
   MEDIA_SANDBOX: z
     .enum(["auto", "bubblewrap", "namespaces", "limits", "none"], "must be auto, bubblewrap, namespaces, limits or none")
@@ -103,8 +103,8 @@ export type Config = {
   pageFetcher: "off" | "yt-dlp";
   ytDlpPath?: string;
   scanTimeoutMs: number;
-  /** Videos of whose keyframes none may show something known are read no further. */
-  scanKeyframesFirst: boolean;
+  /** How far apart the keyframes of a video may be so that it is read no further where none of them may show something known. */
+  scanKeyframesFirst: "never" | "close" | "far";
   ffmpegPath?: string;
   mediaSandbox: "auto" | "bubblewrap" | "namespaces" | "limits" | "none";
   mediaMaxMemoryBytes: number;

@@ -54,6 +54,8 @@ export interface Probe {
   height: number;
   durationMs: number;
   framesPerSecond: number;
+  /** The longest time between keyframes of its first four seconds, and from the last of them to their end. Left out where it is not known. */
+  keyframeGapMs?: number;
   /** Which of the file's streams is shown, by ffmpeg's count. Left out where it is the first that is not cover art. */
   stream?: number;
 }

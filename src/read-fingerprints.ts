@@ -4,6 +4,7 @@ import { LISTED, type StillReading } from "./fingerprint/meta-pdq.js";
 import { shortened } from "./fingerprint/patches.js";
 import { hashFrames, type Read } from "./hash-frames.js";
 import type { Frame, MediaFile, MediaSource, Probe, Reading } from "./model.js";
+import { type KeyframesApart, readKeyframes, type Stretch } from "./read-keyframes.js";
 
 /** The I/O of a reading. */
 export interface ReadSteps {
@@ -12,15 +13,21 @@ export interface ReadSteps {
   frames(file: MediaFile, probe: Probe, sampling: Sampling): AsyncIterable<Frame>;
   /** What is known of a file with these bytes, so that it need not be decoded. */
   recall?(sha256: string): Promise<Recalled | undefined>;
-  /**
-   * Given, a scan reads a video's keyframes first ({@link tellEnough}), and the rest only where this says that they may show something known:
-   * a sixth to a tenth of the cost, for what that misses (docs/speed.md).
-   */
-  mayShowKnown?(keyframes: Reading): Promise<boolean>;
+  /** Given, a scan reads a video's keyframes first ({@link readKeyframes}), and the rest only where they may show something known. */
+  keyframesFirst?: KeyframesFirst;
   /** Given, a video for which this says so is read again more densely, since what is for a person may be plain to see at other moments. */
   isWorthDenser?(reading: Reading): Promise<boolean>;
   /** Runs each stage, for whoever traces. */
   stage?: RunStage;
+}
+
+/** How a scan reads keyframes first: a fifth of the cost or less, for what that may miss (docs/speed.md). */
+export interface KeyframesFirst {
+  apart: KeyframesApart;
+  /** Whether some of what was read may be of something known. */
+  mayShowKnown(reading: Reading): Promise<boolean>;
+  /** From 0 to less than 1, by chance: where in a video a stretch is read in full. */
+  anywhere(): number;
 }
 
 /** Runs one stage of a story, and gives what it gives. Decoding and hashing take turns, so they are one. */
@@ -34,8 +41,8 @@ export type Recalled = Pick<StillReading, "kind" | "durationMs" | "fingerprints"
 
 /** `thrifty` decodes only what a scan needs; a reference, which is read once and compared for years, is decoded in full. At most so many a second of either. */
 export type Sampling =
-  | { mode: "every"; framesPerSecond: number; thrifty: boolean }
-  | { mode: "keyframes"; framesPerSecond: number; thrifty?: undefined };
+  | { mode: "every"; framesPerSecond: number; thrifty: boolean; stretch?: Stretch }
+  | { mode: "keyframes"; framesPerSecond: number; thrifty?: undefined; stretch?: undefined };
 
 /**
  * How densely a video is read, and what of it stays. A scan looks at four pictures a second and leaves out what repeats the one before.
@@ -164,8 +171,8 @@ async function readAll(steps: ReadSteps, file: MediaFile, probe: Probe, thrifty:
     hashFrames(steps.frames(file, probe, { mode: "every", framesPerSecond, ...how }), probe.kind, density, thrifty);
   const claimedMs = probe.durationMs;
   const framesPerSecond = densityOf(claimedMs, density);
-  const first = thrifty && probe.kind === "video" ? await readKeyframes(steps, file, probe, framesPerSecond) : undefined;
-  if (first) return { ...first, claimedMs };
+  const keyframes = thrifty && probe.kind === "video" ? await keyframesFirst(steps, file, probe, framesPerSecond) : undefined;
+  if (keyframes) return { ...keyframes, claimedMs };
   let read: Pictures = await readAt(framesPerSecond, { thrifty });
   if (probe.kind === "image") return { ...read, claimedMs };
   if (thrifty && !isEnough(read, probe, framesPerSecond)) read = await readAt(framesPerSecond, { thrifty: false });
@@ -174,46 +181,40 @@ async function readAll(steps: ReadSteps, file: MediaFile, probe: Probe, thrifty:
   return { ...(await readAt(densityOf(lastAtMs, density), { thrifty: false })), claimedMs: lastAtMs };
 }
 
-/** What the keyframes say, where they are all there is to read, or say enough and nothing in them may be known. Otherwise all has to be read. */
-async function readKeyframes(
-  { mayShowKnown, frames, stage = plainly }: ReadSteps,
+/** What the keyframes say, where no more has to be read. */
+async function keyframesFirst(
+  { keyframesFirst: how, frames, stage = plainly }: ReadSteps,
   file: MediaFile,
   probe: Probe,
   framesPerSecond: number,
 ): Promise<Pictures | undefined> {
-  if (!mayShowKnown) return undefined;
-  try {
-    const read = await hashFrames(frames(file, probe, { mode: "keyframes", framesPerSecond }), "video", DENSITY.thrifty, true);
-    if (read.framesRead < LEAST_KEYFRAMES) return undefined;
-    const gapMs = Math.max(read.longestGapMs, probe.durationMs - read.lastAtMs);
-    if (gapMs <= (MOST_GAP_OF_ALL * 1000) / Math.min(framesPerSecond, probe.framesPerSecond || framesPerSecond)) return read;
-    if (!tellEnough(read, gapMs)) return undefined;
-    const keyframes = { ...read, keyframesOnly: true } as const;
-    const reading = readingOf(file, probe, { ...keyframes, claimedMs: probe.durationMs }, { fetch: 0, decode: 0 });
-    return (await stage("lookup", () => mayShowKnown(reading))) ? undefined : keyframes;
-  } catch (error) {
-    return onlyUnscannable(error);
-  }
+  if (!how) return undefined;
+  const { durationMs: claimedMs, keyframeGapMs: gapAtStartMs } = probe;
+  const hash = (pictures: AsyncIterable<Frame>) => hashFrames(pictures, "video", DENSITY.thrifty, true);
+  const stretchOf = (stretch: Stretch): Sampling => ({
+    mode: "every",
+    framesPerSecond: DENSITY.thrifty.framesPerSecond,
+    thrifty: true,
+    stretch,
+  });
+  const asReading = (read: Read) => readingOf(file, probe, { ...read, claimedMs }, { fetch: 0, decode: 0 });
+  const told = await readKeyframes({
+    ...{ apart: how.apart, anywhere: how.anywhere, claimedMs, gapAtStartMs },
+    keyframes: (longestGapMs) => hash(upToGap(frames(file, probe, { mode: "keyframes", framesPerSecond }), longestGapMs)),
+    stretch: (part) => hash(frames(file, probe, stretchOf(part))),
+    mayShowKnown: (read) => stage("lookup", () => how.mayShowKnown(asReading(read))),
+  }).catch(onlyUnscannable);
+  return told && { ...told.read, ...(!told.isAll && { keyframesOnly: true }) };
 }
 
-/** Pictures that are all stored whole, as of animations, come as densely as a scan looks: with gaps of this many steps at most. */
-const MOST_GAP_OF_ALL = 1.5;
-
-/** So few keyframes are read quickly enough with all the rest. */
-const LEAST_KEYFRAMES = 6;
-
-/** No farther apart than this, five seconds of something show up in one of them ... */
-const LONGEST_STEP_MS = 5_000;
-
-/** ... and an encoder that puts one at every cut (x264: every 250 pictures, and there), as steps of different lengths say, may leave this between two. */
-const LONGEST_BETWEEN_CUTS_MS = 12_000;
-const SAME_STEP = 0.8;
-
-/** Whether a video's keyframes show what it shows: they have no gap, and not most of them are black or flat. */
-function tellEnough({ framesRead, framesUnusable, longestGapMs, shortestGapMs }: Read, gapMs: number): boolean {
-  if (2 * framesUnusable > framesRead) return false;
-  const atCuts = shortestGapMs < SAME_STEP * longestGapMs;
-  return gapMs <= (atCuts ? LONGEST_BETWEEN_CUTS_MS : LONGEST_STEP_MS);
+/** The frames up to the first that comes more than so long after the one before. */
+async function* upToGap(frames: AsyncIterable<Frame>, longestMs: number): AsyncGenerator<Frame> {
+  let lastMs: number | undefined;
+  for await (const frame of frames) {
+    yield frame;
+    if (lastMs !== undefined && frame.atMs - lastMs > longestMs) return;
+    lastMs = frame.atMs;
+  }
 }
 
 /** Whether there are as many pictures as there should be, without a gap. */

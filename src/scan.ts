@@ -1,6 +1,6 @@
 import { UnscannableError } from "./errors.js";
 import type { Found, MediaSource, Outcome, Reading, Submission, Verdict } from "./model.js";
-import { plainly, type ReadSteps, type RunStage } from "./read-fingerprints.js";
+import { type KeyframesFirst, plainly, type ReadSteps, type RunStage } from "./read-fingerprints.js";
 import { decide, mayShowKnown, unscannable } from "./verdict/decide.js";
 import { isSurer } from "./verdict/denser.js";
 import type { Policy } from "./verdict/policy.js";
@@ -94,7 +94,7 @@ async function judgeOne<Tx>(steps: Pick<ScanSteps<Tx>, "lookup" | "policy" | "st
 export function lookingOnce(
   lookup: (reading: Reading) => Promise<Found>,
   policy: Policy,
-): Pick<ScanSteps<never>, "lookup"> & Required<Pick<ReadSteps, "mayShowKnown" | "isWorthDenser">> {
+): Pick<ScanSteps<never>, "lookup"> & Pick<KeyframesFirst, "mayShowKnown"> & Required<Pick<ReadSteps, "isWorthDenser">> {
   const found = new WeakMap<Reading["fingerprints"], Found>();
   const once = async (reading: Reading) => {
     const fromMs = performance.now();

@@ -5,7 +5,7 @@ import { UnscannableError } from "../src/errors.js";
 import { readFrames } from "../src/media/frames.js";
 import { probeMedia } from "../src/media/probe.js";
 import type { Frame, MediaFile, Probe } from "../src/model.js";
-import { readFingerprints, type Sampling } from "../src/read-fingerprints.js";
+import { type KeyframesFirst, type ReadSteps, readFingerprints, type Sampling } from "../src/read-fingerprints.js";
 import { decoder, dir, LIMITS, make, mediaFile, video } from "./media/support.js";
 import { randomFrom } from "./support/material.js";
 
@@ -137,78 +137,149 @@ describe("reading media", () => {
   );
 
   describe("keyframes first", () => {
-    const minute = probe({ durationMs: 60_000 });
-    const says = (mayShow: boolean) => async () => mayShow;
+    const minute = probe({ durationMs: 60_000, keyframeGapMs: 1_000 });
+    type How = Partial<KeyframesFirst> & { shows?: boolean[] };
+    /** `shows`: of the keyframes, then of the stretch. */
+    const first = ({ apart = "close", shows = [false, false], anywhere = () => 0.5 }: How = {}) => ({
+      keyframesFirst: { apart, anywhere, mayShowKnown: async () => shows.shift()! },
+    });
+    const stretch = (fromMs: number) => ({
+      ...{ mode: "every", framesPerSecond: 4, thrifty: true },
+      stretch: { fromMs, lastsMs: 6_000 },
+    });
+    const allOfIt = { mode: "every", framesPerSecond: 4, thrifty: true };
+    const keyframes = { mode: "keyframes", framesPerSecond: 4 };
     const atCuts = [0, 9_000, 11_000, 20_000, 31_000, 40_000, 51_000];
+    const seen = (given: Probe, moments: number[]) =>
+      stepsFor(given, (sampling) => {
+        if (sampling.mode === "keyframes") return moments;
+        return every(250, sampling.stretch?.lastsMs ?? given.durationMs);
+      });
+    const scanned = (steps: object, how: How = {}) =>
+      readFingerprints({ ...(steps as ReadSteps), ...first(how) }, { path: "/x" }, { thrifty: true });
 
-    test.each([
-      ["every five seconds", every(5_000, 60_000)],
-      ["at cuts", atCuts],
-    ])("of a video with keyframes %s no more is read where nothing in them may be known", async (_, keyframes) => {
-      const { steps, asked } = stepsFor(minute, () => keyframes);
-      const reading = await readFingerprints({ ...steps, mayShowKnown: says(false) }, { path: "/x" }, { thrifty: true });
-      expect(asked).toEqual([{ mode: "keyframes", framesPerSecond: 4 }]);
-      expect(reading).toMatchObject({ keyframesOnly: true, framesRead: keyframes.length, durationMs: 60_000 });
+    test.each<[string, "close" | "far", number[]]>([
+      ["every second", "close", every(1_000, 60_000)],
+      ["every 30 pictures of 25 a second", "close", every(1_200, 60_000)],
+      ["every five seconds, if far ones count", "far", every(5_000, 60_000)],
+      ["at cuts, if far ones count", "far", atCuts],
+    ])(
+      "of a video with keyframes %s no more than six seconds are read besides where nothing may be known",
+      async (_, apart, moments) => {
+        const { steps, asked } = seen(minute, moments);
+        const reading = await scanned(steps, { apart });
+        expect(asked).toEqual([keyframes, stretch(Math.floor((moments.at(-1)! - 6_000) / 2))]);
+        expect(reading).toMatchObject({ keyframesOnly: true, framesRead: moments.length, durationMs: 60_000 });
+      },
+    );
+
+    test("where the stretch is chance says: from the first picture to six seconds before the last keyframe", async () => {
+      for (const [at, fromMs] of [
+        [0, 0],
+        [0.999_999, 52_999],
+      ]) {
+        const { steps, asked } = seen(minute, every(1_000, 60_000));
+        await scanned(steps, { anywhere: () => at });
+        expect(asked[1]).toEqual(stretch(fromMs));
+      }
     });
 
-    const seldom: [string, number[], boolean][] = [
-      ["some may show something known", every(2_000, 60_000), true],
-      ["they come every ten seconds, at no cut", every(10_000, 60_000), false],
-      ["there is none for 13 s", [...atCuts.slice(0, -1), 53_100], false],
-      ["they end 20 s before it does", atCuts.slice(0, -1), false],
-      ["there are five", every(1_000, 5_000), false],
-    ];
-
-    test.each(seldom)("all is read where %s", async (_, keyframes, mayShow) => {
-      const given = keyframes.length === 5 ? probe({ durationMs: 5_000 }) : minute;
-      const { steps, asked } = stepsFor(given, ({ mode }) => (mode === "keyframes" ? keyframes : every(250, given.durationMs)));
-      const reading = await readFingerprints({ ...steps, mayShowKnown: says(mayShow) }, { path: "/x" }, { thrifty: true });
-      expect(asked.map((a) => a.mode)).toEqual(["keyframes", "every"]);
-      expect(reading.framesRead).toBe(given.durationMs / 250);
+    test.each<[string, number[], How, number]>([
+      ["a keyframe may show something known", every(1_000, 60_000), { shows: [true] }, 0],
+      ["the stretch may", every(1_000, 60_000), { shows: [false, true] }, 1],
+      ["they come every two seconds", every(2_000, 60_000), {}, 0],
+      ["they come at cuts", atCuts, {}, 0],
+      ["they come every ten seconds, at no cut", every(10_000, 60_000), { apart: "far" }, 0],
+      ["there is none for 13 s", [...atCuts.slice(0, -1), 53_100], { apart: "far" }, 0],
+      ["they end 20 s before it does", atCuts.slice(0, -1), { apart: "far" }, 0],
+      ["there are five", [0, 12_000, 23_000, 35_000, 48_000], { apart: "far" }, 0],
+    ])("all is read where %s", async (_, moments, how, stretches) => {
+      const { steps, asked } = seen(minute, moments);
+      const reading = await scanned(steps, how);
+      expect(asked.filter((a) => a.mode === "every")).toEqual([...(stretches ? [stretch(26_500)] : []), allOfIt]);
+      expect(asked[0]).toEqual(keyframes);
+      expect(reading.framesRead).toBe(240);
       expect(reading).not.toHaveProperty("keyframesOnly");
     });
 
+    test("of a video whose keyframes are far apart at its start, or may be, none are read alone, unless far ones count", async () => {
+      const modes = async (keyframeGapMs: number | undefined, apart: "close" | "far") => {
+        const { steps, asked } = seen(probe({ durationMs: 60_000, keyframeGapMs }), every(1_000, 60_000));
+        await scanned(steps, { apart });
+        return asked.map((a) => a.mode);
+      };
+      expect(await modes(4_000, "close")).toEqual(["every"]);
+      expect(await modes(undefined, "close")).toEqual(["every"]);
+      expect(await modes(4_000, "far")).toEqual(["keyframes", "every"]);
+    });
+
+    test("all is read where most of the stretch hides from a thrifty reading", async () => {
+      const { steps, asked } = stepsFor(minute, (sampling) => {
+        if (sampling.mode === "keyframes") return every(1_000, 60_000);
+        return sampling.stretch ? every(1_000, 6_000) : every(250, 60_000);
+      });
+      expect(await scanned(steps)).not.toHaveProperty("keyframesOnly");
+      expect(asked.at(-1)).toEqual(allOfIt);
+    });
+
+    test("keyframes are read no further than to the first gap that is too long", async () => {
+      let taken = 0;
+      const counting = {
+        ...seen(minute, []).steps,
+        async *frames(_: MediaFile, __: Probe, { mode }: Sampling) {
+          for (const atMs of every(mode === "keyframes" ? 2_000 : 250, 60_000)) {
+            if (mode === "keyframes") taken++;
+            yield frameAt(atMs);
+          }
+        },
+      };
+      await scanned(counting);
+      expect(taken).toBe(2);
+    });
+
     test("all is read where most keyframes are black", async () => {
-      const { steps } = stepsFor(minute, () => []);
       const asked: string[] = [];
       const black = {
-        ...steps,
-        mayShowKnown: says(false),
+        ...stepsFor(minute, () => []).steps,
         async *frames(_: MediaFile, __: Probe, { mode }: Sampling) {
           asked.push(mode);
-          for (const atMs of every(4_000, 60_000))
+          for (const atMs of every(1_000, 60_000))
             yield atMs < 24_000 ? frameAt(atMs) : { ...frameAt(atMs), luma: new Uint8Array(64 * 64) };
         },
       };
-      await readFingerprints(black, { path: "/x" }, { thrifty: true });
+      await scanned(black);
       expect(asked.slice(0, 2)).toEqual(["keyframes", "every"]);
     });
 
     test("all is read where not one keyframe can be decoded, and what else goes wrong is told", async () => {
       const failing = (error: Error) => {
-        const given = stepsFor(minute, ({ mode }) => {
+        const { steps } = stepsFor(minute, ({ mode }) => {
           if (mode === "keyframes") throw error;
           return every(250, 60_000);
         });
-        return readFingerprints({ ...given.steps, mayShowKnown: says(false) }, { path: "/x" }, { thrifty: true });
+        return scanned(steps);
       };
       expect((await failing(new UnscannableError("not one picture could be decoded"))).framesRead).toBe(240);
       await expect(failing(new Error("no memory"))).rejects.toThrow("no memory");
     });
 
     test("pictures that are all stored whole are read once, whatever they show", async () => {
-      const { steps, asked } = stepsFor(minute, () => every(250, 60_000));
-      const reading = await readFingerprints({ ...steps, mayShowKnown: says(true) }, { path: "/x" }, { thrifty: true });
-      expect(asked).toEqual([{ mode: "keyframes", framesPerSecond: 4 }]);
+      const { steps, asked } = seen(minute, every(250, 60_000));
+      const reading = await scanned(steps, { shows: [true] });
+      expect(asked).toEqual([keyframes]);
       expect(reading).not.toHaveProperty("keyframesOnly");
     });
 
-    test("a reference and a still are read as ever", async () => {
-      const reference = stepsFor(minute, () => every(250, 60_000));
-      await readFingerprints({ ...reference.steps, mayShowKnown: says(false) }, { path: "/x" }, { thrifty: false });
-      const still = stepsFor(probe({ kind: "image", durationMs: 0 }), () => [0]);
-      await readFingerprints({ ...still.steps, mayShowKnown: says(false) }, { path: "/x" }, { thrifty: true });
-      expect([reference.asked, still.asked].flat().map((a) => a.mode)).toEqual(["every", "every"]);
+    test("a reference, a still, what lasts less than 20 s and what does not say how long are read as ever", async () => {
+      const modes = async (given: Probe, thrifty = true) => {
+        const { steps, asked } = seen(given, every(1_000, 60_000));
+        await readFingerprints({ ...steps, ...first() }, { path: "/x" }, { thrifty });
+        return asked.map((a) => a.mode);
+      };
+      expect(await modes(minute, false)).toEqual(["every"]);
+      expect(await modes(probe({ kind: "image", durationMs: 0 }))).toEqual(["every"]);
+      expect(await modes(probe({ durationMs: 19_000 }))).toEqual(["every"]);
+      expect((await modes(probe({ durationMs: 0 })))[0]).toBe("every");
     });
   });
 
@@ -228,13 +299,16 @@ describe("reading media", () => {
     });
 
     test("is not what it is not worth it for, nor stills, references, what lasts an hour whatever it claims, and keyframes that show nothing known", async () => {
+      const keyframesFirst = { apart: "far", mayShowKnown: says(false), anywhere: () => 0 } as const;
       const read = async (
         given: Probe,
         worth: boolean,
         more: { thrifty?: boolean; keyframes?: boolean; lastsMs?: number } = {},
       ) => {
-        const { steps, asked } = stepsFor(given, () => every(5_000, more.lastsMs ?? (given.durationMs || 5_000)));
-        const hooks = { isWorthDenser: says(worth), ...(more.keyframes && { mayShowKnown: says(false) }) };
+        const { steps, asked } = stepsFor(given, ({ stretch }) =>
+          stretch ? every(250, stretch.lastsMs) : every(5_000, more.lastsMs ?? (given.durationMs || 5_000)),
+        );
+        const hooks = { isWorthDenser: says(worth), ...(more.keyframes && { keyframesFirst }) };
         const reading = await readFingerprints({ ...steps, ...hooks }, { path: "/x" }, { thrifty: more.thrifty ?? true });
         expect(reading).not.toHaveProperty("before");
         return asked.filter(({ framesPerSecond }) => framesPerSecond === denser.framesPerSecond);

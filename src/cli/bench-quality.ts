@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import { runQualityBench } from "../bench/quality/main.js";
-import { ourDetector, ourKeyframesFirst } from "../bench/quality/our-detector.js";
+import { ourDetector, ourKeyframesFar, ourKeyframesNever } from "../bench/quality/our-detector.js";
 import type { Split } from "../bench/quality/types.js";
 import { UsageError } from "../errors.js";
 import { say } from "./output.js";
@@ -30,7 +30,7 @@ export const benchQualityCommand = (): Command =>
     .option("--attacks <names>", "attacks or groups, separated by commas; * stands for anything")
     .option(
       "--detectors <names>",
-      "reupload, reupload-keyframes-first and the baselines, separated by commas (default: all but that one)",
+      "reupload, reupload-keyframes-far, reupload-keyframes-never and the baselines, separated by commas (default: all but those two)",
     )
     .option("--limit <n>", "at most so many known videos and so many known images")
     .option("--innocents <which>", "none, files (without the mass tests) or all", "all")
@@ -52,7 +52,7 @@ export const benchQualityCommand = (): Command =>
           onProgress: (line) => process.stderr.isTTY && process.stderr.write(`${line}\n`),
         },
         [ourDetector],
-        [ourKeyframesFirst],
+        [ourKeyframesFar, ourKeyframesNever],
       );
       say(text);
     });

@@ -8,10 +8,11 @@ import { readVideoFrames } from "./video-frames.js";
 
 /**
  * `every`: evenly in time, at most so many a second; `thrifty` leaves out the pictures that no other refers to and the deblocking
- * filter, which halves the cost of H.264 and moves a hash by 2 bits (median). `keyframes`: the pictures stored whole, at most so many a second.
+ * filter, which halves the cost of H.264 and moves a hash by 2 bits (median); of a `stretch` no more than that part is read, and times count from its first
+ * picture. `keyframes`: the pictures stored whole, at most so many a second.
  */
 export type Sampling =
-  | { mode: "every"; framesPerSecond: number; thrifty?: boolean }
+  | { mode: "every"; framesPerSecond: number; thrifty?: boolean; stretch?: { fromMs: number; lastsMs: number } }
   | { mode: "keyframes"; framesPerSecond?: number };
 
 export interface ReadOptions {

@@ -1,10 +1,12 @@
+import { text } from "node:stream/consumers";
 import { UnscannableError } from "../errors.js";
 import type { MediaFile, MediaKind, Probe } from "../model.js";
 import { type Container, demuxerOptions, sniff } from "./containers.js";
 import { isEncryptedMp4 } from "./encrypted-mp4.js";
-import { runFfmpeg } from "./ffmpeg.js";
+import { type FfmpegRun, runFfmpeg } from "./ffmpeg.js";
 import { refuseOtherCodecs } from "./ffmpeg-decoders.js";
 import type { Decoder } from "./find-decoder.js";
+import { keyframeGapMs } from "./keyframe-gap.js";
 import { type FfmpegInput, parseFfmpegInput } from "./parse-ffmpeg-input.js";
 import { type ImageMetadata, isDamage } from "./still/decoder.js";
 import { readImageMetadata } from "./still/image.js";
@@ -20,6 +22,9 @@ const LONGEST_PROBE_MS = 120_000;
 
 /** Of what ffmpeg says of a file. Real ones have some tens, and with a thousand chapters and tags four thousand. */
 const MOST_LINES = 20_000;
+
+/** Enough to know whether keyframes are close, and no more of a file whose pictures have no times. */
+const FIRST_PACKETS = ["-t", "4", "-frames:v", "400"];
 
 /** Browsers show a frame of an animation for 100 ms when the file asks for 10 ms or less. */
 const SHORTEST_DELAY_MS = 11;
@@ -105,20 +110,31 @@ async function probeWithFfmpeg(
       decoder,
       inputPath: path,
       inputOptions: container.demuxer ? demuxerOptions(container.demuxer) : [],
-      // Copies nothing: the description of the input, on stderr, is all that is wanted.
-      outputOptions: ["-map", "0:v?", "-map", "0:a?", "-c", "copy", "-t", "0", "-f", "null"],
+      // Decodes nothing: the description of the input, on stderr, is what is wanted, and of the first packets which are keyframes.
+      outputOptions: ["-map", "0:v?", "-c", "copy", ...FIRST_PACKETS, "-f", "framecrc"],
       timeoutMs: Math.min(limits.timeoutMs, LONGEST_PROBE_MS),
       onStderrLine: (line) => lines.length < MOST_LINES && lines.push(line.slice(0, 1000)),
     },
     signal,
   );
-  run.stdout.resume();
+  const packets = await textOf(run);
   const { stderrTail } = await run.done;
   if (lines.length === MOST_LINES)
     throw new UnscannableError(`the file's description of itself is longer than ${MOST_LINES} lines`, stderrTail);
   const input = parseFfmpegInput(lines, container.isSequence);
   if (!input) throw new UnscannableError("the file is not a known image or video, or is damaged at its start", stderrTail);
-  return toProbe(input, container.kind, limits, stderrTail);
+  const gapMs = keyframeGapMs(packets);
+  return { ...toProbe(input, container.kind, limits, stderrTail), ...(gapMs !== undefined && { keyframeGapMs: gapMs }) };
+}
+
+async function textOf({ stdout, done }: FfmpegRun): Promise<string> {
+  try {
+    return await text(stdout);
+  } catch (error) {
+    // The stream is destroyed when the process is: the reason for that is in `done`.
+    await done;
+    throw error;
+  }
 }
 
 function toProbe(input: FfmpegInput, kind: MediaKind, limits: ProbeLimits, stderrTail: string): Probe {

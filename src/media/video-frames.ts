@@ -75,7 +75,9 @@ function inputOptions(probe: Probe, { sampling, maxPixels }: ReadOptions): strin
     thrifty: ["-skip_loop_filter", "all", "-skip_frame", "noref"],
     full: ["-skip_loop_filter", "noref"],
   }[sampling.mode === "keyframes" ? "keyframes" : sampling.thrifty ? "thrifty" : "full"];
-  return [...demuxerOptions(probe.format), "-max_pixels", String(maxPixels), "-threads", "1", ...skipped];
+  const { fromMs, lastsMs } = (sampling.mode === "every" && sampling.stretch) || {};
+  const part = lastsMs ? ["-ss", `${fromMs}ms`, "-t", `${lastsMs}ms`] : [];
+  return [...demuxerOptions(probe.format), "-max_pixels", String(maxPixels), "-threads", "1", ...skipped, ...part];
 }
 
 function outputOptions(

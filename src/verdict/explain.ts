@@ -27,7 +27,7 @@ export function reasonsFor(
     judged.framesUnusable > 0
       ? `; ${judged.framesUnusable} of ${judged.framesRead} pictures had too little detail to compare`
       : "";
-  const [where, rest] = judged.keyframesOnly ? ["its keyframes", "; the rest was not read"] : ["it", ""];
+  const [where, rest] = judged.keyframesOnly ? ["its keyframes", "; of the rest no more than six seconds were read"] : ["it", ""];
   return [`nothing in ${where} resembles known material (${judged.fingerprints.length} pictures compared${unusable}${rest})`];
 }
 

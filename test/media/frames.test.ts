@@ -47,6 +47,35 @@ test("every frame of a video is the frame that its time names", async () => {
   });
 });
 
+test("a stretch has the frames that the video has there, wherever the file starts, and times count from the first of them", async () => {
+  const brighter = "geq=lum='16+20*floor(T)':cb=128:cr=128";
+  const path = make(
+    "-f",
+    "lavfi",
+    "-i",
+    "color=s=320x240:d=10:r=25",
+    "-vf",
+    brighter,
+    "-c:v",
+    "libx264",
+    "-g",
+    "50",
+    "ten-steps.mp4",
+  );
+  const late = make("-i", path, "-c", "copy", "-output_ts_offset", "7", "ten-steps-late.mkv");
+  const sampling = { mode: "every", framesPerSecond: 4, thrifty: true, stretch: { fromMs: 3_000, lastsMs: 4_000 } } as const;
+  for (const file of [path, late]) {
+    const frames = await read(file, { sampling });
+    expect(frames).toHaveLength(16);
+    expect(frames[0].atMs).toBe(0);
+    // The first may come a few pictures later, so what lies at a change of brightness is left out.
+    const inside = frames.filter(({ atMs }) => atMs % 1_000 > 200 && atMs % 1_000 < 700);
+    expect(inside).toHaveLength(8);
+    for (const { atMs, luma } of inside)
+      expect(Math.abs(mean(luma) - (20 * Math.floor(3 + atMs / 1_000) * 255) / 219)).toBeLessThan(3);
+  }
+});
+
 test("time is counted from the first picture, wherever the file starts", async () => {
   const late = make("-i", video("friday.mp4"), "-an", "-c:v", "copy", "-output_ts_offset", "7", "late.mkv");
   const soundFirst = make(

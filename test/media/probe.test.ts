@@ -18,8 +18,21 @@ function write(name: string, content: string | Buffer): string {
 test("a video's size, duration and codec", async () => {
   expect(await probe(video("doorknob-hd-no-bar.mp4"))).toEqual({
     ...{ kind: "video", format: "mov", codec: "h264", width: 1280, height: 720, durationMs: 4310, framesPerSecond: 30 },
+    keyframeGapMs: 2000,
   });
   expect(await probe(video("flower.webm"))).toMatchObject({ kind: "video", format: "matroska", codec: "vp8", width: 960 });
+});
+
+test("how far apart keyframes are at its start, and from the last of them to the end of what was looked at", async () => {
+  const made = (name: string, ...how: string[]) =>
+    make("-f", "lavfi", "-i", "testsrc2=size=128x72:rate=25:duration=8", ...how, "-pix_fmt", "yuv420p", name);
+  const sound = ["-f", "lavfi", "-i", "sine=duration=8", "-map", "1:a", "-map", "0:v"];
+  const gapOf = async (path: string) => (await probe(path)).keyframeGapMs;
+  expect(await gapOf(made("every-second.mp4", "-g", "25"))).toBe(1000);
+  expect(await gapOf(made("sound-first.mkv", ...sound, "-g", "25"))).toBe(1000);
+  expect(await gapOf(made("seldom.mp4", "-g", "250"))).toBeGreaterThan(3_800);
+  expect(await gapOf(made("at-cuts.mp4", "-g", "250", "-force_key_frames", "0.4,1"))).toBeGreaterThan(2_800);
+  expect(await gapOf(made("all-whole.avi", "-c:v", "mpeg4", "-g", "1"))).toBe(40);
 });
 
 test("rotation metadata turns width and height", async () => {

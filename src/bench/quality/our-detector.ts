@@ -1,4 +1,4 @@
-import { loadConfig } from "../../config.js";
+import { type Config, loadConfig } from "../../config.js";
 import { UnscannableError } from "../../errors.js";
 import { hitsAgainst } from "../../fingerprint/hits-against.js";
 import { keptPatchSets } from "../../fingerprint/kept.js";
@@ -26,12 +26,15 @@ const LIMITS = { maxPixels: 100_000_000, maxDurationMs: 24 * 3_600_000, timeoutM
  * The product's own reading and verdict. References are held in memory and compared with one by one, which gives the
  * hits that the product's exact lookup gives (a test holds the two together), without a database.
  */
-export const ourDetector = (): Promise<Detector> => create("reupload", { keyframesFirst: false });
+export const ourDetector = (): Promise<Detector> => create("reupload", "close");
 
-/** The same, as workers do with `SCAN_KEYFRAMES_FIRST=1`. */
-export const ourKeyframesFirst = (): Promise<Detector> => create("reupload-keyframes-first", { keyframesFirst: true });
+/** The same, as workers do with `SCAN_KEYFRAMES_FIRST=far`. */
+export const ourKeyframesFar = (): Promise<Detector> => create("reupload-keyframes-far", "far");
 
-async function create(name: string, { keyframesFirst }: { keyframesFirst: boolean }): Promise<Detector> {
+/** The same, as workers do with `SCAN_KEYFRAMES_FIRST=never`. */
+export const ourKeyframesNever = (): Promise<Detector> => create("reupload-keyframes-never", "never");
+
+async function create(name: string, apart: Config["scanKeyframesFirst"]): Promise<Detector> {
   const decoder = await findDecoder(loadConfig());
   const references: Registered[] = [];
   const looking = lookingOnce((reading) => lookup(reading, references), POLICY);
@@ -43,7 +46,7 @@ async function create(name: string, { keyframesFirst }: { keyframesFirst: boolea
         probe: (file) => probeMedia(file, decoder, LIMITS, never),
         frames: (file, probe, sampling) => readFrames(file, probe, decoder, { ...LIMITS, sampling }, never),
         isWorthDenser: looking.isWorthDenser,
-        ...(keyframesFirst && { mayShowKnown: looking.mayShowKnown }),
+        ...(apart !== "never" && { keyframesFirst: { apart, mayShowKnown: looking.mayShowKnown, anywhere: () => 0.5 } }),
       },
       { path },
       { thrifty },
