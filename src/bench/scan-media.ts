@@ -14,12 +14,33 @@ export const CLIPS = ["friday.mp4", "flower.webm", "doorknob-hd-no-bar.mp4", "ra
 const ROUNDS = 3;
 const MINUTE_S = 60;
 
-/** A minute of H.264, 1280x720, 30 frames a second, at libx264's defaults (a keyframe every 250 frames and at cuts). */
-export async function makeMinute(ffmpegPath: string, folder: string, signal: AbortSignal): Promise<string> {
-  const path = join(folder, "minute-720p.mp4");
-  const shape = "scale=1280:720,setsar=1,fps=30,format=yuv420p";
-  await runPlainFfmpeg(ffmpegPath, [...concatenated(shape), "-t", String(MINUTE_S), "-c:v", "libx264", path], signal);
-  return path;
+/**
+ * How a minute is encoded by whom: libx264's defaults (a keyframe every 250 pictures and at cuts); a telephone (no bidirectional pictures, a keyframe a second);
+ * a messenger (no bidirectional pictures, keyframes as by default).
+ */
+const ENCODERS: Record<string, string[]> = {
+  "minute-720p.mp4": [],
+  "minute-720p-telephone.mp4": ["-bf", "0", "-preset", "fast", "-g", "30"],
+  "minute-720p-messenger.mp4": ["-profile:v", "baseline", "-g", "250"],
+};
+
+/** Minutes of H.264, 1280x720, 30 pictures a second, of one content. */
+export async function makeMinutes(ffmpegPath: string, folder: string, signal: AbortSignal): Promise<string[]> {
+  const names = Object.keys(ENCODERS);
+  const paths = names.map((name) => join(folder, name));
+  const shape = concatenated("scale=1280:720,setsar=1,fps=30,format=yuv420p", names.length);
+  const outputs = names.flatMap((name, i) => [
+    "-map",
+    `[v${i}]`,
+    "-t",
+    String(MINUTE_S),
+    "-c:v",
+    "libx264",
+    ...ENCODERS[name],
+    paths[i],
+  ]);
+  await runPlainFfmpeg(ffmpegPath, [...shape, ...outputs], signal);
+  return paths;
 }
 
 /** `hours` of 320x240 at 10 frames a second: the same minute over and over, encoded once. */
@@ -28,17 +49,18 @@ export async function makeLong(ffmpegPath: string, folder: string, hours: number
   const path = join(folder, "long-240p.mp4");
   const shape = "scale=320:240,setsar=1,fps=10,format=yuv420p";
   const h264 = ["-c:v", "libx264", "-preset", "veryfast"];
-  await runPlainFfmpeg(ffmpegPath, [...concatenated(shape), "-t", String(MINUTE_S), ...h264, minute], signal);
+  await runPlainFfmpeg(ffmpegPath, [...concatenated(shape, 1), "-map", "[v0]", "-t", String(MINUTE_S), ...h264, minute], signal);
   const more = Math.max(0, Math.ceil(hours * 60) - 1);
   const length = String(hours * 60 * MINUTE_S);
   await runPlainFfmpeg(ffmpegPath, ["-stream_loop", String(more), "-i", minute, "-c", "copy", "-t", length, path], signal);
   return path;
 }
 
-/** Inputs and filter for all clips in turn, brought to one shape, without sound. */
-function concatenated(shape: string): string[] {
+/** Inputs and filter for all clips in turn, brought to one shape, without sound, as streams v0, v1 and so on. */
+function concatenated(shape: string, copies: number): string[] {
   const inputs = Array.from({ length: ROUNDS }, () => CLIPS).flat();
-  const shaped = inputs.map((_, i) => `[${i}:v]${shape}[v${i}]`).join(";");
-  const joined = `${inputs.map((_, i) => `[v${i}]`).join("")}concat=n=${inputs.length}:v=1[v]`;
-  return [...inputs.flatMap((path) => ["-i", path]), "-filter_complex", `${shaped};${joined}`, "-map", "[v]"];
+  const shaped = inputs.map((_, i) => `[${i}:v]${shape}[clip${i}]`).join(";");
+  const joined = `${inputs.map((_, i) => `[clip${i}]`).join("")}concat=n=${inputs.length}:v=1`;
+  const streams = Array.from({ length: copies }, (_, i) => `[v${i}]`).join("");
+  return [...inputs.flatMap((path) => ["-i", path]), "-filter_complex", `${shaped};${joined},split=${copies}${streams}`];
 }

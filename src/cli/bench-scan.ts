@@ -20,7 +20,10 @@ interface Options {
 export const benchScanCommand = (): Command =>
   new Command("scan")
     .description("how long a check takes against ffmpeg's own decode of the same file, where the time goes, and how much memory")
-    .option("--files <file...>", "videos (default: a minute of 720p made from the program's own clips)")
+    .option(
+      "--files <file...>",
+      "videos (default: a minute of 720p made from the program's own clips, as three encoders write it)",
+    )
     .option("--runs <n>", "how often everything runs", numberFrom(1, 1000, true), 5)
     .option("--hours <h>", "length of the video that memory is measured on; 0 leaves that out", numberFrom(0, 12, false), 2)
     .option("--workers <list>", "also measure throughput with so many worker processes, as in 1,2,4", workerCounts, [])

@@ -97,7 +97,7 @@ describe("the truth of an attack on the time line", () => {
     ["gif", 160],
     ["slideshow-of-stills", 550],
     ["excerpt-5s-in-10-min", 90],
-    ["excerpt-5s-keyframes-every-2-s", 90],
+    ["excerpt-5s-keyframes-every-1-s", 90],
   ] as const;
 
   it.each(onTheTimeline)("%s shows what it says at every moment, within %d ms", async (name, withinMs) => {

@@ -45,7 +45,7 @@ test("measures a file against ffmpeg and the memory of a longer one, as JSON", a
   expect(file.stagesMs.hash).toBeGreaterThan(0);
   expect(report.memory!.processBytes).toBeGreaterThan(10e6);
   expect(report.memory!.largestChildBytes).toBeGreaterThan(1e6);
-  expect(report.floors.map((floor) => floor.limit)).toEqual([2, 2, 400]);
+  expect(report.floors.map((floor) => floor.limit)).toEqual([0.6, 2, 400]);
 });
 
 test("prints a table for people", async () => {

@@ -17,7 +17,7 @@ export const GROUPS = [
   { id: "orientation", label: "mirror, vertical flip, rotation by 90°", floor: 1 },
   { id: "rotate-3", label: "rotation by 3°", floor: 0.95 },
   { id: "excerpt", label: "trim, middle third, 5 s excerpt in 10 min, intro/outro, splice", floor: 0.99 },
-  { id: "keyframes", label: "5 s excerpt in 2 min, keyframes every 2 s, every 5 s, at cuts" },
+  { id: "keyframes", label: "5 s excerpt in 2 min, keyframes every second, every 5 s, at cuts" },
   { id: "time", label: "speed 0.5-2×, reversed, slideshow, gif", floor: 0.97 },
   { id: "inset-70", label: "picture in picture 70 %", floor: 0.9 },
   { id: "inset-50", label: "picture in picture 50 %, side by side", floor: 0.7 },

@@ -65,9 +65,9 @@ export const buriedExcerpt = buried({
   around: (pieces, minute) => ({ before: pieces.slice(0, minute), after: pieces.slice(minute) }),
 });
 
-/** Where encoders put keyframes, at 15 pictures a second: telephones and messengers every second or two, platforms every five, x264 at cuts and else every ten. */
+/** Where encoders put keyframes, at 15 pictures a second: telephones and messengers every second, platforms every five, x264 at cuts and else every ten. */
 const KEYFRAMES = {
-  "every-2-s": ["-bf", "0", "-g", "30", "-sc_threshold", "0"],
+  "every-1-s": ["-bf", "0", "-g", "15", "-sc_threshold", "0"],
   "every-5-s": ["-g", "75", "-sc_threshold", "0"],
   "at-cuts": ["-g", "150"],
 };
