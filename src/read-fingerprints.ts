@@ -199,7 +199,7 @@ async function keyframesFirst(
   });
   const asReading = (read: Read) => readingOf(file, probe, { ...read, claimedMs }, { fetch: 0, decode: 0 });
   const told = await readKeyframes({
-    ...{ apart: how.apart, anywhere: how.anywhere, claimedMs, gapAtStartMs },
+    ...{ apart: how.apart, anywhere: how.anywhere, claimedMs, gapAtStartMs, scanStepMs: 1000 / framesPerSecond },
     keyframes: (longestGapMs) => hash(upToGap(frames(file, probe, { mode: "keyframes", framesPerSecond }), longestGapMs)),
     stretch: (part) => hash(frames(file, probe, stretchOf(part))),
     mayShowKnown: (read) => stage("lookup", () => how.mayShowKnown(asReading(read))),

@@ -14,6 +14,8 @@ export interface KeyframeSteps {
   apart: KeyframesApart;
   /** What its container says the video lasts; 0 if it does not know. */
   claimedMs: number;
+  /** From one picture that a scan of all looks at to the next. */
+  scanStepMs: number;
   /** The longest time between keyframes at its start, where that is known: `close` ones are looked for only where that is close. */
   gapAtStartMs?: number;
   /** Reads and hashes keyframes, and ends at the first gap of more than so long between two. */
@@ -27,8 +29,8 @@ export interface KeyframeSteps {
 
 /**
  * No more than `stepMs` apart keyframes are read first, or `betweenCutsMs` where steps of different lengths say that the encoder puts one at every cut
- * (x264: there, and every 250 pictures). A second is how telephones write, and a scan, which looks four times a second, may see a quarter more: no copy is missed for it that is found
- * otherwise (docs/speed.md). Five seconds apart or at cuts an excerpt may show no keyframe that resembles what is known.
+ * (x264: there, and every 250 pictures). A second is how telephones write, and a scan, which looks four times a second, may see a quarter more: of 2,550 altered copies that match two would
+ * be missed (docs/speed.md). Five seconds apart or at cuts an excerpt may show no keyframe that resembles what is known.
  */
 const LIMITS: Record<KeyframesApart, { stepMs: number; betweenCutsMs: number }> = {
   close: { stepMs: 1_300, betweenCutsMs: 1_300 },
@@ -43,8 +45,8 @@ const SHORTEST_MS = 20_000;
 /** So few keyframes are, too. */
 const LEAST_KEYFRAMES = 6;
 
-/** Pictures that are all stored whole come as densely as a scan looks, four a second: with gaps of one and a half steps at most. */
-const MOST_GAP_OF_ALL_MS = 375;
+/** Keyframes that come as densely as a scan looks, with gaps of so many steps at most, are all that there is to read: all pictures are stored whole, or the video lasts hours. */
+const MOST_GAP_OF_ALL = 1.5;
 
 /** A little more than the shortest piece that a scan finds nearly always; whoever makes a file chooses its keyframes, but not where this is. */
 const STRETCH_MS = 6_000;
@@ -60,14 +62,16 @@ const LEAST_OF_STRETCH = 10;
  */
 export async function readKeyframes(steps: KeyframeSteps): Promise<{ read: Read; isAll: boolean } | undefined> {
   const { apart, claimedMs, gapAtStartMs = Number.POSITIVE_INFINITY } = steps;
-  const { stepMs, betweenCutsMs } = LIMITS[apart];
+  const allMs = MOST_GAP_OF_ALL * steps.scanStepMs;
+  const stepMs = Math.max(LIMITS[apart].stepMs, allMs);
+  const betweenCutsMs = Math.max(LIMITS[apart].betweenCutsMs, allMs);
   if (claimedMs < SHORTEST_MS || (apart === "close" && gapAtStartMs > stepMs)) return undefined;
-  const read = await steps.keyframes(Math.max(stepMs, betweenCutsMs));
+  const read = await steps.keyframes(betweenCutsMs);
   const gapMs = Math.max(read.longestGapMs, claimedMs - read.lastAtMs);
-  if (gapMs <= MOST_GAP_OF_ALL_MS) return { read, isAll: true };
+  if (gapMs <= allMs) return { read, isAll: true };
   const atCuts = read.shortestGapMs < SAME_STEP * read.longestGapMs;
-  const isBlack = 2 * read.framesUnusable > read.framesRead;
-  if (read.framesRead < LEAST_KEYFRAMES || isBlack || gapMs > (atCuts ? betweenCutsMs : stepMs)) return undefined;
+  const mostUnusable = 2 * read.framesUnusable > read.framesRead;
+  if (read.framesRead < LEAST_KEYFRAMES || mostUnusable || gapMs > (atCuts ? betweenCutsMs : stepMs)) return undefined;
   if (await steps.mayShowKnown(read)) return undefined;
   const stretch = await steps.stretch({
     fromMs: Math.floor(steps.anywhere() * (read.lastAtMs - STRETCH_MS)),

@@ -6,6 +6,7 @@ import { readFrames } from "../src/media/frames.js";
 import { probeMedia } from "../src/media/probe.js";
 import type { Frame, MediaFile, Probe } from "../src/model.js";
 import { type KeyframesFirst, type ReadSteps, readFingerprints, type Sampling } from "../src/read-fingerprints.js";
+import { readKeyframes } from "../src/read-keyframes.js";
 import { decoder, dir, LIMITS, make, mediaFile, video } from "./media/support.js";
 import { randomFrom } from "./support/material.js";
 
@@ -269,6 +270,34 @@ describe("reading media", () => {
       expect(asked).toEqual([keyframes]);
       expect(reading).not.toHaveProperty("keyframesOnly");
     });
+
+    test.each([
+      [3_000, 4_400, true],
+      [3_000, 4_600, false],
+      [250, 374, true],
+      [250, 1_200, false],
+    ])(
+      "where a scan of all looks every %d ms, keyframes at most %d ms apart are all there is to read: %s",
+      async (scanStepMs, gapMs, isAll) => {
+        const hours = 12 * 3_600_000;
+        const frames = {
+          framesRead: hours / gapMs,
+          framesUnusable: 0,
+          lastAtMs: hours,
+          longestGapMs: gapMs,
+          shortestGapMs: gapMs,
+        };
+        const read = { ...frames, hashMs: 0, fingerprints: [], patchSets: [], listed: undefined };
+        const given = { apart: "far", claimedMs: hours, scanStepMs, gapAtStartMs: gapMs, anywhere: () => 0 } as const;
+        const told = await readKeyframes({
+          ...given,
+          keyframes: async () => read,
+          stretch: async () => read,
+          mayShowKnown: async () => false,
+        });
+        expect(told).toMatchObject({ isAll });
+      },
+    );
 
     test("a reference, a still, what lasts less than 20 s and what does not say how long are read as ever", async () => {
       const modes = async (given: Probe, thrifty = true) => {
