@@ -111,7 +111,7 @@ async function probeWithFfmpeg(
       inputPath: path,
       inputOptions: container.demuxer ? demuxerOptions(container.demuxer) : [],
       // Decodes nothing: the description of the input, on stderr, is what is wanted, and of the first packets which are keyframes.
-      outputOptions: ["-map", "0:v?", "-c", "copy", ...FIRST_PACKETS, "-f", "framecrc"],
+      outputOptions: ["-map", "0:v:0?", "-c", "copy", ...FIRST_PACKETS, "-f", "framecrc"],
       timeoutMs: Math.min(limits.timeoutMs, LONGEST_PROBE_MS),
       onStderrLine: (line) => lines.length < MOST_LINES && lines.push(line.slice(0, 1000)),
     },
