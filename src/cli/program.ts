@@ -25,6 +25,8 @@ const COMMANDS: Record<string, () => Promise<(setExitCode: SetExitCode) => Comma
 /** Runs one command; returns the exit code: 0 done, 1 something failed, 2 wrong usage. Never throws. */
 export async function runCli(args: string[]): Promise<number> {
   let code = 0;
+  goOnUnheard(process.stdout);
+  goOnUnheard(process.stderr);
   const program = new Command("reupload")
     .description("Recognises re-uploads of already reported images and videos, and queues their takedown.")
     .version(readVersion())
@@ -58,4 +60,11 @@ export async function runCli(args: string[]): Promise<number> {
 function forEachCommand(command: Command, change: (command: Command) => void): void {
   change(command);
   for (const sub of command.commands) forEachCommand(sub, change);
+}
+
+/** Whoever read what is printed (`| head`) may have read enough: the rest of the work is done all the same. */
+function goOnUnheard(stream: NodeJS.WriteStream): void {
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+  });
 }

@@ -1,4 +1,8 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { dirname } from "node:path";
+import { text } from "node:stream/consumers";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { type Cli, clip, copy, expectOneSentence, linesOf, openCli } from "./support.js";
 
@@ -37,6 +41,15 @@ describe("usage", () => {
     }
     for (const command of commands) expect(runs[0].stdout).toContain(command.split(" ")[0]);
     expect(runs[0].stdout).toContain("0 done, 1 something failed, 2 wrong usage");
+  });
+
+  test("whoever stops reading what it prints is shown no error", async () => {
+    const loader = fileURLToPath(new URL("../support/typescript.mjs", import.meta.url));
+    const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
+    const child = spawn(process.execPath, ["--import", loader, main, "--help"], { stdio: ["ignore", "pipe", "pipe"] });
+    child.stdout.destroy();
+    const [said, [code]] = await Promise.all([text(child.stderr), once(child, "exit")]);
+    expect({ code, said }).toEqual({ code: 0, said: "" });
   });
 
   const wrong: [what: string, args: string[], says: RegExp][] = [
