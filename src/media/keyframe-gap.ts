@@ -1,5 +1,7 @@
 const TIME_BASE = /^#tb 0: (\d+)\/(\d+)$/;
-const PACKET = /^0, *(-?\d+), *(-?\d+),/;
+/** The time at which a packet is decoded: AVIs know no other. */
+const PACKET = /^0, *(-?\d+),/;
+const NO_TIME = "-9223372036854775808";
 const NO_KEYFRAME = /, F=0x0\b/;
 
 /**
@@ -17,11 +19,10 @@ export function keyframeGapMs(framecrc: string): number | undefined {
     const base = TIME_BASE.exec(line);
     if (base) tickMs = (1000 * Number(base[1])) / Number(base[2]);
     const packet = PACKET.exec(line);
-    if (!packet || tickMs === undefined) continue;
-    // In order of decoding; pictures are shown in another, but never before the keyframe that they need.
-    atMs = Math.max(atMs ?? Number.NEGATIVE_INFINITY, Number(packet[2]) * tickMs);
+    if (!packet || packet[1] === NO_TIME || tickMs === undefined) continue;
+    atMs = Number(packet[1]) * tickMs;
     longestMs = Math.max(longestMs, atMs - (keyframeMs ?? atMs));
-    if (!NO_KEYFRAME.test(line)) keyframeMs = Number(packet[2]) * tickMs;
+    if (!NO_KEYFRAME.test(line)) keyframeMs = atMs;
   }
   return atMs === undefined ? undefined : Math.round(longestMs);
 }

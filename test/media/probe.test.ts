@@ -32,6 +32,7 @@ test("how far apart keyframes are at its start, and from the last of them to the
   expect(await gapOf(made("sound-first.mkv", ...sound, "-g", "25"))).toBe(1000);
   expect(await gapOf(made("seldom.mp4", "-g", "250"))).toBeGreaterThan(3_800);
   expect(await gapOf(made("at-cuts.mp4", "-g", "250", "-force_key_frames", "0.4,1"))).toBeGreaterThan(2_800);
+  expect(await gapOf(made("bidirectional.avi", "-c:v", "mpeg4", "-bf", "2", "-g", "25"))).toBe(1000);
   expect(await gapOf(made("all-whole.avi", "-c:v", "mpeg4", "-g", "1"))).toBe(40);
 });
 
