@@ -21,7 +21,7 @@ export interface ReadSteps {
   stage?: RunStage;
 }
 
-/** How a scan reads keyframes first: a fifth of the cost or less, for what that may miss (docs/speed.md). */
+/** How a scan reads keyframes first: about a quarter of the cost, for what that may miss (docs/speed.md). */
 export interface KeyframesFirst {
   apart: KeyframesApart;
   /** Whether some of what was read may be of something known. */
@@ -191,17 +191,12 @@ async function keyframesFirst(
   if (!how) return undefined;
   const { durationMs: claimedMs, keyframeGapMs: gapAtStartMs } = probe;
   const hash = (pictures: AsyncIterable<Frame>) => hashFrames(pictures, "video", DENSITY.thrifty, true);
-  const stretchOf = (stretch: Stretch): Sampling => ({
-    mode: "every",
-    framesPerSecond: DENSITY.thrifty.framesPerSecond,
-    thrifty: true,
-    stretch,
-  });
+  const asScanned = { mode: "every", framesPerSecond: DENSITY.thrifty.framesPerSecond, thrifty: true } as const;
   const asReading = (read: Read) => readingOf(file, probe, { ...read, claimedMs }, { fetch: 0, decode: 0 });
   const told = await readKeyframes({
     ...{ apart: how.apart, anywhere: how.anywhere, claimedMs, gapAtStartMs, scanStepMs: 1000 / framesPerSecond },
     keyframes: (longestGapMs) => hash(upToGap(frames(file, probe, { mode: "keyframes", framesPerSecond }), longestGapMs)),
-    stretch: (part) => hash(frames(file, probe, stretchOf(part))),
+    stretch: (stretch) => hash(frames(file, probe, { ...asScanned, stretch })),
     mayShowKnown: (read) => stage("lookup", () => how.mayShowKnown(asReading(read))),
   }).catch(onlyUnscannable);
   return told && { ...told.read, ...(!told.isAll && { keyframesOnly: true }) };

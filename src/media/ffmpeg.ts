@@ -92,6 +92,16 @@ export function runFfmpeg(task: FfmpegTask, signal: AbortSignal): FfmpegRun {
   return { stdout, done, stop };
 }
 
+/** What it writes. Its stream is destroyed when the process is: then the reason for that is thrown, which `done` knows. */
+export async function* outputOf({ stdout, done }: FfmpegRun): AsyncGenerator<Buffer> {
+  try {
+    yield* stdout as AsyncIterable<Buffer>;
+  } catch (error) {
+    await done;
+    throw error;
+  }
+}
+
 const tookTooLong = (timeoutMs: number) =>
   new UnscannableError(`reading the file took longer than ${Math.round(timeoutMs / 1000)} s`);
 

@@ -3,7 +3,7 @@ import { UnscannableError } from "../errors.js";
 import type { MediaFile, MediaKind, Probe } from "../model.js";
 import { type Container, demuxerOptions, sniff } from "./containers.js";
 import { isEncryptedMp4 } from "./encrypted-mp4.js";
-import { type FfmpegRun, runFfmpeg } from "./ffmpeg.js";
+import { outputOf, runFfmpeg } from "./ffmpeg.js";
 import { refuseOtherCodecs } from "./ffmpeg-decoders.js";
 import type { Decoder } from "./find-decoder.js";
 import { keyframeGapMs } from "./keyframe-gap.js";
@@ -117,7 +117,7 @@ async function probeWithFfmpeg(
     },
     signal,
   );
-  const packets = await textOf(run);
+  const packets = await text(outputOf(run));
   const { stderrTail } = await run.done;
   if (lines.length === MOST_LINES)
     throw new UnscannableError(`the file's description of itself is longer than ${MOST_LINES} lines`, stderrTail);
@@ -125,16 +125,6 @@ async function probeWithFfmpeg(
   if (!input) throw new UnscannableError("the file is not a known image or video, or is damaged at its start", stderrTail);
   const gapMs = keyframeGapMs(packets);
   return { ...toProbe(input, container.kind, limits, stderrTail), ...(gapMs !== undefined && { keyframeGapMs: gapMs }) };
-}
-
-async function textOf({ stdout, done }: FfmpegRun): Promise<string> {
-  try {
-    return await text(stdout);
-  } catch (error) {
-    // The stream is destroyed when the process is: the reason for that is in `done`.
-    await done;
-    throw error;
-  }
 }
 
 function toProbe(input: FfmpegInput, kind: MediaKind, limits: ProbeLimits, stderrTail: string): Probe {

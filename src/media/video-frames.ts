@@ -1,7 +1,7 @@
 import { UnscannableError } from "../errors.js";
 import type { Frame, Probe } from "../model.js";
 import { demuxerOptions } from "./containers.js";
-import { type FfmpegRun, runFfmpeg } from "./ffmpeg.js";
+import { type FfmpegRun, outputOf, runFfmpeg } from "./ffmpeg.js";
 import type { Decoder } from "./find-decoder.js";
 import { majorVersion } from "./find-ffmpeg.js";
 import type { ReadOptions, Sampling } from "./frames.js";
@@ -114,23 +114,17 @@ function selection(sampling: Sampling): string {
 async function* pictures(run: FfmpegRun, bytes: number): AsyncGenerator<Uint8Array> {
   let picture = new Uint8Array(bytes);
   let filled = 0;
-  try {
-    for await (const chunk of run.stdout as AsyncIterable<Buffer>) {
-      for (let at = 0; at < chunk.length; ) {
-        const part = chunk.subarray(at, at + bytes - filled);
-        picture.set(part, filled);
-        at += part.length;
-        filled += part.length;
-        if (filled < bytes) continue;
-        yield picture;
-        picture = new Uint8Array(bytes);
-        filled = 0;
-      }
+  for await (const chunk of outputOf(run)) {
+    for (let at = 0; at < chunk.length; ) {
+      const part = chunk.subarray(at, at + bytes - filled);
+      picture.set(part, filled);
+      at += part.length;
+      filled += part.length;
+      if (filled < bytes) continue;
+      yield picture;
+      picture = new Uint8Array(bytes);
+      filled = 0;
     }
-  } catch (error) {
-    // The stream is destroyed when the process is: the reason for that is in `done`.
-    await run.done;
-    throw error;
   }
 }
 
