@@ -171,13 +171,15 @@ describe("the embedded Postgres", () => {
   it("comes back on the same port when Postgres is killed under a running process", async () => {
     const database = await openDatabase({ dataDir: dir.path, databasePool: 2 }, log);
     await database.pool.query("CREATE TABLE kept AS SELECT 7 AS n");
-    process.kill(postmasterPid()!, "SIGKILL");
+    const killed = postmasterPid()!;
+    process.kill(killed, "SIGKILL");
+    // Sessions of the killed server may still answer for a moment, so what is read counts once there is another.
     const readAgain = () =>
       database.pool.query("SELECT n FROM kept").then(
-        ({ rows }) => rows,
+        ({ rows }) => ({ rows, another: postmasterPid() !== killed }),
         (error) => error.name,
       );
-    await expect.poll(readAgain, { timeout: 30_000, interval: 100 }).toEqual([{ n: 7 }]);
+    await expect.poll(readAgain, { timeout: 60_000, interval: 100 }).toEqual({ rows: [{ n: 7 }], another: true });
     const pid = postmasterPid()!;
     await database.close();
     expect(isAlive(pid)).toBe(false);
