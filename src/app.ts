@@ -27,6 +27,7 @@ import { addReference, retireReference } from "./hash-index/references.js";
 import { fetchMedia, fetchOptionsOf } from "./media/fetch/fetch-media.js";
 import { findDecoder } from "./media/find-decoder.js";
 import { readFrames } from "./media/frames.js";
+import { listGroups } from "./media/groups.js";
 import { probeMedia } from "./media/probe.js";
 import type { Found, MediaSource, Reading } from "./model.js";
 import { type Database, type Db, openDatabase } from "./platform/database.js";
@@ -212,11 +213,11 @@ interface Looking {
 }
 
 function lookingInto(config: Config, { pool }: Pick<Database, "pool">, index: HashIndex): Looking {
-  const { lookup, isWorthDenser, mayShowKnown } = lookingOnce((reading) => lookupAll(index.lookups(), pool, reading), POLICY);
+  const { lookup, isWorthDenser, look } = lookingOnce((reading) => lookupAll(index.lookups(), pool, reading), POLICY);
   const allOfIt = { recall: knownBytes({ pool }), isWorthDenser };
   const { scanKeyframesFirst: apart } = config;
   if (apart === "never") return { lookup, allOfIt, asWorker: allOfIt };
-  return { lookup, allOfIt, asWorker: { ...allOfIt, keyframesFirst: { apart, mayShowKnown, anywhere: Math.random } } };
+  return { lookup, allOfIt, asWorker: { ...allOfIt, keyframesFirst: { apart, look, anywhere: Math.random } } };
 }
 
 function reader(
@@ -242,6 +243,7 @@ function reader(
         },
         probe: (file) => probeMedia(file, decoder, limits, limited),
         frames: (file, probe, sampling) => readFrames(file, probe, decoder, { ...options, sampling }, limited),
+        groups: ({ path }, probe) => listGroups(path, probe, decoder, limits.timeoutMs, limited),
         ...more,
         stage: traceStage,
       };

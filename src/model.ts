@@ -60,6 +60,12 @@ export interface Probe {
   stream?: number;
 }
 
+/** A part of a video, in ms of its time line. */
+export interface Stretch {
+  fromMs: number;
+  lastsMs: number;
+}
+
 /** A decoded picture: 8-bit luma, row-major, `width * height` bytes. */
 export interface Frame {
   atMs: number;
@@ -126,8 +132,8 @@ export interface Reading {
   patchSets: PatchSet[];
   /** The reading that this, a denser one of the same video, was made for: which of them is judged by is for `judge` to say. */
   before?: Reading;
-  /** Set where nothing in its keyframes may be known, and the rest was not read. */
-  keyframesOnly?: true;
+  /** What of a video was not read, because the rest shows nothing known: all but keyframes and six seconds, or at most two seconds before most of the keyframes. */
+  unread?: "between keyframes" | "before keyframes";
   /** Frames decoded, and how many of them were too flat or dark to use. */
   framesRead: number;
   framesUnusable: number;

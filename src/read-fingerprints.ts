@@ -3,17 +3,19 @@ import { viewsFromHashes } from "./fingerprint/approximate-views.js";
 import { LISTED, type StillReading } from "./fingerprint/meta-pdq.js";
 import { shortened } from "./fingerprint/patches.js";
 import { hashFrames, type Read } from "./hash-frames.js";
-import type { Frame, MediaFile, MediaSource, Probe, Reading } from "./model.js";
-import { type KeyframesApart, readKeyframes, type Stretch } from "./read-keyframes.js";
+import type { Frame, MediaFile, MediaSource, Probe, Reading, Stretch } from "./model.js";
+import { type FirstLook, type KeyframesApart, type Part, readFirst, type Unread } from "./read-first.js";
 
 /** The I/O of a reading. */
 export interface ReadSteps {
   fetch(media: { url: string } | { path: string }): Promise<MediaFile>;
   probe(file: MediaFile): Promise<Probe>;
   frames(file: MediaFile, probe: Probe, sampling: Sampling): AsyncIterable<Frame>;
+  /** When groups of pictures begin that refer to no picture of another, in ms since the first does; none where ends of them cannot be left out. */
+  groups?(file: MediaFile, probe: Probe): Promise<number[]>;
   /** What is known of a file with these bytes, so that it need not be decoded. */
   recall?(sha256: string): Promise<Recalled | undefined>;
-  /** Given, a scan reads a video's keyframes first ({@link readKeyframes}), and the rest only where they may show something known. */
+  /** Given, a scan reads part of a video first ({@link readFirst}), and the rest only where that may show something known. */
   keyframesFirst?: KeyframesFirst;
   /** Given, a video for which this says so is read again more densely, since what is for a person may be plain to see at other moments. */
   isWorthDenser?(reading: Reading): Promise<boolean>;
@@ -21,12 +23,11 @@ export interface ReadSteps {
   stage?: RunStage;
 }
 
-/** How a scan reads keyframes first: about a quarter of the cost, for what that may miss (docs/speed.md). */
+/** How a scan reads a part first, by where keyframes are: a quarter to two thirds of the cost, for what that may miss (docs/speed.md). */
 export interface KeyframesFirst {
   apart: KeyframesApart;
-  /** Whether some of what was read may be of something known. */
-  mayShowKnown(reading: Reading): Promise<boolean>;
-  /** From 0 to less than 1, by chance: where in a video a stretch is read in full. */
+  look(reading: Reading): Promise<FirstLook>;
+  /** From 0 to less than 1, by chance: where in a video a stretch is read in full, or which groups of pictures are. */
   anywhere(): number;
 }
 
@@ -41,8 +42,8 @@ export type Recalled = Pick<StillReading, "kind" | "durationMs" | "fingerprints"
 
 /** `thrifty` decodes only what a scan needs; a reference, which is read once and compared for years, is decoded in full. At most so many a second of either. */
 export type Sampling =
-  | { mode: "every"; framesPerSecond: number; thrifty: boolean; stretch?: Stretch }
-  | { mode: "keyframes"; framesPerSecond: number; thrifty?: undefined; stretch?: undefined };
+  | { mode: "every"; framesPerSecond: number; thrifty: boolean; stretch?: Stretch; leftOut?: Stretch[] }
+  | { mode: "keyframes"; framesPerSecond: number; thrifty?: undefined; stretch?: undefined; leftOut?: undefined };
 
 /**
  * How densely a video is read, and what of it stays. A scan looks at four pictures a second and leaves out what repeats the one before.
@@ -68,7 +69,7 @@ const LEAST_SHARE = 0.6;
 /** ... which are so many a second: what a reading gives beyond that is welcome, but not worth a second one. */
 const NEEDED_PER_SECOND = 2;
 
-/** ... and so is one with a gap between two pictures of more than this many times their step. */
+/** ... and so is one with a gap between two pictures, or after the last, of more than this many times their step. */
 const MOST_GAP_STEPS = 3;
 
 /** Pictures that end before this share of the duration that a long file claims, and the file is read as the short one that it is. */
@@ -114,8 +115,8 @@ function onlyUnscannable(error: unknown): undefined {
 const densityOf = (durationMs: number, { framesPerSecond: most }: { framesPerSecond: number }): number =>
   Math.min(most, MOST_PICTURES / (durationMs / 1000));
 
-/** What was read of a file, and whether no more than its keyframes. */
-type Pictures = Read & { keyframesOnly?: true };
+/** What was read of a file, and what was not. */
+type Pictures = Read & { unread?: Unread };
 
 function readingOf(
   { sha256, bytes }: MediaFile,
@@ -123,19 +124,19 @@ function readingOf(
   read: Pictures & { claimedMs: number },
   spentMs: { fetch: number; decode: number },
 ): StillReading {
-  const { fingerprints, patchSets, listed, keyframesOnly, framesRead, framesUnusable, hashMs } = read;
+  const { fingerprints, patchSets, listed, unread, framesRead, framesUnusable, hashMs } = read;
   return {
     ...{ sha256, bytes, kind, durationMs: kind === "image" ? 0 : Math.max(read.claimedMs, read.lastAtMs) },
     ...{ fingerprints, patchSets, framesRead, framesUnusable },
     ...(listed && { listed }),
-    ...(keyframesOnly && { keyframesOnly }),
+    ...(unread && { unread }),
     timingsMs: { ...spentMs, hash: hashMs },
   };
 }
 
-/** A video that is not too long for it, and of which more than keyframes that show nothing known was read. */
-const mayBeDenser = ({ kind, durationMs, keyframesOnly }: Reading): boolean =>
-  kind === "video" && !keyframesOnly && densityOf(durationMs, DENSITY.denser) > DENSITY.thrifty.framesPerSecond;
+/** A video that is not too long for it, and of which more than a part that shows nothing known was read. */
+const mayBeDenser = ({ kind, durationMs, unread }: Reading): boolean =>
+  kind === "video" && !unread && densityOf(durationMs, DENSITY.denser) > DENSITY.thrifty.framesPerSecond;
 
 /** The same video again. What was spent on the first reading counts as well. */
 async function readDenser({ frames }: ReadSteps, file: MediaFile, probe: Probe, first: Reading): Promise<StillReading> {
@@ -171,8 +172,8 @@ async function readAll(steps: ReadSteps, file: MediaFile, probe: Probe, thrifty:
     hashFrames(steps.frames(file, probe, { mode: "every", framesPerSecond, ...how }), probe.kind, density, thrifty);
   const claimedMs = probe.durationMs;
   const framesPerSecond = densityOf(claimedMs, density);
-  const keyframes = thrifty && probe.kind === "video" ? await keyframesFirst(steps, file, probe, framesPerSecond) : undefined;
-  if (keyframes) return { ...keyframes, claimedMs };
+  const part = thrifty && probe.kind === "video" ? await inPart(steps, file, probe, framesPerSecond) : undefined;
+  if (part) return { ...part, claimedMs };
   let read: Pictures = await readAt(framesPerSecond, { thrifty });
   if (probe.kind === "image") return { ...read, claimedMs };
   if (thrifty && !isEnough(read, probe, framesPerSecond)) read = await readAt(framesPerSecond, { thrifty: false });
@@ -181,43 +182,38 @@ async function readAll(steps: ReadSteps, file: MediaFile, probe: Probe, thrifty:
   return { ...(await readAt(densityOf(lastAtMs, density), { thrifty: false })), claimedMs: lastAtMs };
 }
 
-/** What the keyframes say, where no more has to be read. */
-async function keyframesFirst(
-  { keyframesFirst: how, frames, stage = plainly }: ReadSteps,
+/** What a part of a video says, where no more has to be read. */
+async function inPart(
+  { keyframesFirst: how, frames, groups = async () => [], stage = plainly }: ReadSteps,
   file: MediaFile,
   probe: Probe,
   framesPerSecond: number,
 ): Promise<Pictures | undefined> {
   if (!how) return undefined;
   const { durationMs: claimedMs, keyframeGapMs: gapAtStartMs } = probe;
-  const hash = (pictures: AsyncIterable<Frame>) => hashFrames(pictures, "video", DENSITY.thrifty, true);
-  const asScanned = { mode: "every", framesPerSecond: DENSITY.thrifty.framesPerSecond, thrifty: true } as const;
-  const asReading = (read: Read) => readingOf(file, probe, { ...read, claimedMs }, { fetch: 0, decode: 0 });
-  const told = await readKeyframes({
+  const samplingOf = (part: Part): Sampling => {
+    if (part === "keyframes") return { mode: "keyframes", framesPerSecond };
+    const density = "stretch" in part ? DENSITY.thrifty : { framesPerSecond };
+    return { mode: "every", framesPerSecond: density.framesPerSecond, thrifty: true, ...part };
+  };
+  const told = await readFirst({
     ...{ apart: how.apart, anywhere: how.anywhere, claimedMs, gapAtStartMs, scanStepMs: 1000 / framesPerSecond },
-    keyframes: (longestGapMs) => hash(upToGap(frames(file, probe, { mode: "keyframes", framesPerSecond }), longestGapMs)),
-    stretch: (stretch) => hash(frames(file, probe, { ...asScanned, stretch })),
-    mayShowKnown: (read) => stage("lookup", () => how.mayShowKnown(asReading(read))),
+    groups: () => groups(file, probe),
+    pictures: (part) => frames(file, probe, samplingOf(part)),
+    hash: (pictures) => hashFrames(pictures, "video", DENSITY.thrifty, true),
+    isEnough: (read, durationMs) => isEnough(read, { ...probe, durationMs }, framesPerSecond),
+    look: (read) => stage("lookup", () => how.look(readingOf(file, probe, { ...read, claimedMs }, { fetch: 0, decode: 0 }))),
   }).catch(onlyUnscannable);
-  return told && { ...told.read, ...(!told.isAll && { keyframesOnly: true }) };
+  return told && { ...told.read, unread: told.unread };
 }
 
-/** The frames up to the first that comes more than so long after the one before. */
-async function* upToGap(frames: AsyncIterable<Frame>, longestMs: number): AsyncGenerator<Frame> {
-  let lastMs: number | undefined;
-  for await (const frame of frames) {
-    yield frame;
-    if (lastMs !== undefined && frame.atMs - lastMs > longestMs) return;
-    lastMs = frame.atMs;
-  }
-}
-
-/** Whether there are as many pictures as there should be, without a gap. */
+/** Whether there are as many pictures as there should be, without a gap, also after the last. */
 function isEnough(read: Pick<Read, "lastAtMs" | "longestGapMs" | "framesRead">, probe: Probe, framesPerSecond: number): boolean {
   const needed = Math.min(framesPerSecond, NEEDED_PER_SECOND);
   const stepMs = 1000 / Math.min(needed, probe.framesPerSecond || needed);
   const lastsMs = Math.max(probe.durationMs, read.lastAtMs);
-  return read.longestGapMs <= MOST_GAP_STEPS * stepMs && read.framesRead >= (LEAST_SHARE * lastsMs) / stepMs;
+  const gapMs = Math.max(read.longestGapMs, lastsMs - read.lastAtMs);
+  return gapMs <= MOST_GAP_STEPS * stepMs && read.framesRead >= (LEAST_SHARE * lastsMs) / stepMs;
 }
 
 /** Hashes that were made elsewhere. Their mirrored and turned views can only be estimated. One of variant {@link LISTED} is Meta's of a still. */

@@ -1,7 +1,7 @@
 import { UnscannableError } from "./errors.js";
 import type { Found, MediaSource, Outcome, Reading, Submission, Verdict } from "./model.js";
 import { type KeyframesFirst, plainly, type ReadSteps, type RunStage } from "./read-fingerprints.js";
-import { decide, mayShowKnown, unscannable } from "./verdict/decide.js";
+import { decide, firstLook, unscannable } from "./verdict/decide.js";
 import { isSurer } from "./verdict/denser.js";
 import type { Policy } from "./verdict/policy.js";
 
@@ -88,13 +88,13 @@ async function judgeOne<Tx>(steps: Pick<ScanSteps<Tx>, "lookup" | "policy" | "st
 }
 
 /**
- * A lookup, and the questions of a reading whose answers are found by it: whether keyframes may show something known, and whether a denser reading may tell. What was looked
+ * A lookup, and the questions of a reading whose answers are found by it: what a part of a video shows, and whether a denser reading may tell. What was looked
  * up to answer is not looked up again to judge by it: the same pictures, though not the same reading.
  */
 export function lookingOnce(
   lookup: (reading: Reading) => Promise<Found>,
   policy: Policy,
-): Pick<ScanSteps<never>, "lookup"> & Pick<KeyframesFirst, "mayShowKnown"> & Required<Pick<ReadSteps, "isWorthDenser">> {
+): Pick<ScanSteps<never>, "lookup"> & Pick<KeyframesFirst, "look"> & Required<Pick<ReadSteps, "isWorthDenser">> {
   const found = new WeakMap<Reading["fingerprints"], Found>();
   const once = async (reading: Reading) => {
     const fromMs = performance.now();
@@ -104,7 +104,7 @@ export function lookingOnce(
   };
   return {
     lookup: async (reading) => found.get(reading.fingerprints) ?? (await lookup(reading)),
-    mayShowKnown: async (reading) => mayShowKnown(reading, await once(reading), policy),
+    look: async (reading) => firstLook(reading, await once(reading), policy),
     isWorthDenser: async (reading) => decide(reading, await once(reading), policy).denserMayTell ?? false,
   };
 }

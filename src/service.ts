@@ -182,7 +182,7 @@ function intakeSteps(app: App, metrics: Metrics) {
         ...about,
         frames: reading?.framesRead,
         fingerprints: reading?.fingerprints.length,
-        keyframesOnly: reading?.keyframesOnly,
+        unread: reading?.unread,
         readAgain: reading?.before && true,
         reason: failure?.reason,
       },
@@ -220,7 +220,7 @@ function count(metrics: Metrics, { outcome, reading, timingsMs }: Scanned, elaps
   if (outcome.alertId) metrics.alerts.inc({ kind: outcome.verdict });
   if (outcome.takedownId) metrics.takedowns.inc();
   if (!reading) return;
-  if (reading.keyframesOnly) metrics.keyframesOnly.inc();
+  if (reading.unread) metrics.readInPart.inc({ unread: reading.unread });
   if (reading.before) metrics.readDenser.inc();
   metrics.frames.inc({ usable: "false" }, reading.framesUnusable);
   metrics.frames.inc({ usable: "true" }, reading.framesRead - reading.framesUnusable);

@@ -43,12 +43,12 @@ describe("a wrong arrow is named in a sentence", () => {
     [
       "cli/start.ts",
       'import { main } from "../main.js";',
-      "src/cli/start.ts imports src/main.ts: cli may import only model, errors, webassembly, fingerprint, verdict, scan, register, read-fingerprints, read-keyframes, hash-frames, platform, config, intake, media, hash-index, casework, delivery, people, exchange, app, web, service, bench",
+      "src/cli/start.ts imports src/main.ts: cli may import only model, errors, webassembly, fingerprint, verdict, scan, register, read-fingerprints, read-first, hash-frames, platform, config, intake, media, hash-index, casework, delivery, people, exchange, app, web, service, bench",
     ],
     [
       "web/server.ts",
       'import type { App } from "../app.js";',
-      "src/web/server.ts imports src/app.ts: web may import only model, errors, webassembly, fingerprint, verdict, scan, register, read-fingerprints, read-keyframes, hash-frames, platform, config, intake, media, hash-index, casework, delivery, people, exchange",
+      "src/web/server.ts imports src/app.ts: web may import only model, errors, webassembly, fingerprint, verdict, scan, register, read-fingerprints, read-first, hash-frames, platform, config, intake, media, hash-index, casework, delivery, people, exchange",
     ],
     [
       "register.ts",

@@ -6,7 +6,7 @@ import { readFrames } from "../src/media/frames.js";
 import { probeMedia } from "../src/media/probe.js";
 import type { Frame, MediaFile, Probe } from "../src/model.js";
 import { type KeyframesFirst, type ReadSteps, readFingerprints, type Sampling } from "../src/read-fingerprints.js";
-import { readKeyframes } from "../src/read-keyframes.js";
+import { type FirstLook, readFirst } from "../src/read-first.js";
 import { decoder, dir, LIMITS, make, mediaFile, video } from "./media/support.js";
 import { randomFrom } from "./support/material.js";
 
@@ -62,6 +62,7 @@ describe("reading media", () => {
 
   test.each([
     ["few pictures", () => every(2_500, 10_000)],
+    ["nothing of its end", () => every(250, 7_500)],
     ["a long gap", () => [...every(500, 4_000), ...every(500, 10_000).filter((ms) => ms > 6_500)]],
   ])("a file that shows a thrifty reader %s is read again in full", async (_, sparse) => {
     const { steps, asked } = stepsFor(probe(), ({ thrifty }) => (thrifty ? sparse() : every(500, 10_000)));
@@ -139,14 +140,17 @@ describe("reading media", () => {
 
   describe("keyframes first", () => {
     const minute = probe({ durationMs: 60_000, keyframeGapMs: 1_000 });
-    type How = Partial<KeyframesFirst> & { shows?: boolean[] };
-    /** `shows`: of the keyframes, then of the stretch. */
-    const first = ({ apart = "close", shows = [false, false], anywhere = () => 0.5 }: How = {}) => ({
-      keyframesFirst: { apart, anywhere, mayShowKnown: async () => shows.shift()! },
+    type How = Partial<KeyframesFirst> & { shows?: FirstLook[] };
+    const known: FirstLook = { isClear: false, momentsMs: [0] };
+    const nothing: FirstLook = { isClear: true, momentsMs: [] };
+    const maybeAt = (...momentsMs: number[]): FirstLook => ({ isClear: true, momentsMs });
+    /** `shows`: what each part shows, in the order in which they are read; nothing after the last. */
+    const first = ({ apart = "close", shows = [], anywhere = () => 0.5 }: How = {}) => ({
+      keyframesFirst: { apart, anywhere, look: async () => shows.shift() ?? nothing },
     });
-    const stretch = (fromMs: number) => ({
+    const stretch = (fromMs: number, lastsMs = 6_000) => ({
       ...{ mode: "every", framesPerSecond: 4, thrifty: true },
-      stretch: { fromMs, lastsMs: 6_000 },
+      stretch: { fromMs, lastsMs },
     });
     const allOfIt = { mode: "every", framesPerSecond: 4, thrifty: true };
     const keyframes = { mode: "keyframes", framesPerSecond: 4 };
@@ -170,7 +174,7 @@ describe("reading media", () => {
         const { steps, asked } = seen(minute, moments);
         const reading = await scanned(steps, { apart });
         expect(asked).toEqual([keyframes, stretch(Math.floor((moments.at(-1)! - 6_000) / 2))]);
-        expect(reading).toMatchObject({ keyframesOnly: true, framesRead: moments.length, durationMs: 60_000 });
+        expect(reading).toMatchObject({ unread: "between keyframes", framesRead: moments.length, durationMs: 60_000 });
       },
     );
 
@@ -186,8 +190,14 @@ describe("reading media", () => {
     });
 
     test.each<[string, number[], How, number]>([
-      ["a keyframe may show something known", every(1_000, 60_000), { shows: [true] }, 0],
-      ["the stretch may", every(1_000, 60_000), { shows: [false, true] }, 1],
+      ["keyframes show something known", every(1_000, 60_000), { shows: [known] }, 0],
+      [
+        "keyframes may at so many moments that it is quicker",
+        every(1_000, 60_000),
+        { shows: [maybeAt(3_000, 20_000, 40_000)] },
+        1,
+      ],
+      ["the stretch shows something known", every(1_000, 60_000), { shows: [nothing, known] }, 1],
       ["they come every two seconds", every(2_000, 60_000), {}, 0],
       ["they come at cuts", atCuts, {}, 0],
       ["they come every ten seconds, at no cut", every(10_000, 60_000), { apart: "far" }, 0],
@@ -200,8 +210,64 @@ describe("reading media", () => {
       expect(asked.filter((a) => a.mode === "every")).toEqual([...(stretches ? [stretch(26_500)] : []), allOfIt]);
       expect(asked[0]).toEqual(keyframes);
       expect(reading.framesRead).toBe(240);
-      expect(reading).not.toHaveProperty("keyframesOnly");
+      expect(reading).not.toHaveProperty("unread");
     });
+
+    test.each<[string, FirstLook[], [fromMs: number, lastsMs: number][], boolean]>([
+      [
+        "a keyframe may",
+        [maybeAt(20_000)],
+        [
+          [26_500, 6_000],
+          [14_000, 12_000],
+        ],
+        false,
+      ],
+      [
+        "the stretch may",
+        [nothing, maybeAt(1_000)],
+        [
+          [26_500, 6_000],
+          [21_500, 12_000],
+        ],
+        false,
+      ],
+      [
+        "two keyframes next to each other may",
+        [maybeAt(3_000, 2_000)],
+        [
+          [26_500, 6_000],
+          [0, 9_000],
+        ],
+        false,
+      ],
+      [
+        "what is around shows that it is",
+        [maybeAt(59_000), nothing, known],
+        [
+          [26_500, 6_000],
+          [53_000, 7_000],
+        ],
+        true,
+      ],
+      [
+        "what is around may as well",
+        [maybeAt(59_000), nothing, maybeAt(1_000)],
+        [
+          [26_500, 6_000],
+          [53_000, 7_000],
+        ],
+        false,
+      ],
+    ])(
+      "what is around a moment is read where %s show something known, and all where it does",
+      async (_, shows, stretches, isAll) => {
+        const { steps, asked } = seen(minute, every(1_000, 60_000));
+        const reading = await scanned(steps, { shows: [...shows] });
+        expect(asked).toEqual([keyframes, ...stretches.map((s) => stretch(...s)), ...(isAll ? [allOfIt] : [])]);
+        expect(reading.unread).toBe(isAll ? undefined : "between keyframes");
+      },
+    );
 
     test("of a video whose keyframes are far apart at its start, or may be, none are read alone, unless far ones count", async () => {
       const modes = async (keyframeGapMs: number | undefined, apart: "close" | "far") => {
@@ -219,7 +285,7 @@ describe("reading media", () => {
         if (sampling.mode === "keyframes") return every(1_000, 60_000);
         return sampling.stretch ? every(1_000, 6_000) : every(250, 60_000);
       });
-      expect(await scanned(steps)).not.toHaveProperty("keyframesOnly");
+      expect(await scanned(steps)).not.toHaveProperty("unread");
       expect(asked.at(-1)).toEqual(allOfIt);
     });
 
@@ -266,9 +332,9 @@ describe("reading media", () => {
 
     test("pictures that are all stored whole are read once, whatever they show", async () => {
       const { steps, asked } = seen(minute, every(250, 60_000));
-      const reading = await scanned(steps, { shows: [true] });
+      const reading = await scanned(steps, { shows: [known] });
       expect(asked).toEqual([keyframes]);
-      expect(reading).not.toHaveProperty("keyframesOnly");
+      expect(reading).not.toHaveProperty("unread");
     });
 
     test.each([
@@ -289,13 +355,15 @@ describe("reading media", () => {
         };
         const read = { ...frames, hashMs: 0, fingerprints: [], patchSets: [], listed: undefined };
         const given = { apart: "far", claimedMs: hours, scanStepMs, gapAtStartMs: gapMs, anywhere: () => 0 } as const;
-        const told = await readKeyframes({
+        const told = await readFirst({
           ...given,
-          keyframes: async () => read,
-          stretch: async () => read,
-          mayShowKnown: async () => false,
+          groups: async () => [],
+          pictures: async function* () {},
+          hash: async () => read,
+          isEnough: () => true,
+          look: async () => nothing,
         });
-        expect(told).toMatchObject({ isAll });
+        expect(told!.unread).toBe(isAll ? undefined : "between keyframes");
       },
     );
 
@@ -309,6 +377,115 @@ describe("reading media", () => {
       expect(await modes(probe({ kind: "image", durationMs: 0 }))).toEqual(["every"]);
       expect(await modes(probe({ durationMs: 19_000 }))).toEqual(["every"]);
       expect((await modes(probe({ durationMs: 0 })))[0]).toBe("every");
+    });
+  });
+
+  describe("all but the ends of groups of pictures", () => {
+    const minute = probe({ durationMs: 60_000, keyframeGapMs: 3_900 });
+    const nothing: FirstLook = { isClear: true, momentsMs: [] };
+    const asScanned = { mode: "every", framesPerSecond: 4, thrifty: true };
+    const isLeftOut = (atMs: number, { leftOut = [] }: Sampling) =>
+      leftOut.some(({ fromMs, lastsMs }) => atMs >= fromMs && atMs < fromMs + lastsMs);
+    type Given = {
+      starts?: number[];
+      shows?: FirstLook[];
+      at?: number;
+      apart?: "close" | "far";
+      hidden?: (atMs: number) => boolean;
+    };
+    async function scanned(
+      { starts = every(6_000, 60_000), shows = [], at = 0, apart = "close", hidden }: Given,
+      given = minute,
+    ) {
+      const { steps, asked } = stepsFor(given, (sampling) =>
+        every(250, sampling.stretch?.lastsMs ?? given.durationMs).filter(
+          (atMs) => !isLeftOut(atMs, sampling) && !(sampling.thrifty && hidden?.(atMs)),
+        ),
+      );
+      const keyframesFirst = { apart, anywhere: () => at, look: async () => shows.shift() ?? nothing };
+      const reading = await readFingerprints(
+        { ...steps, groups: async () => starts, keyframesFirst },
+        { path: "/x" },
+        { thrifty: true },
+      );
+      return { reading, asked, leftOut: asked[0].leftOut };
+    }
+
+    test("is read where that shows nothing known: no more than two seconds of a group are left out, and one of eight is read whole", async () => {
+      const { reading, asked, leftOut } = await scanned({});
+      expect(asked).toHaveLength(1);
+      expect(asked[0]).toMatchObject(asScanned);
+      expect(leftOut).toEqual([1, 2, 3, 4, 5, 6, 7].map((group) => ({ fromMs: 6_000 * (group + 1) - 2_000, lastsMs: 2_000 })));
+      expect(reading).toMatchObject({ unread: "before keyframes", durationMs: 60_000 });
+      expect(reading.framesRead).toBeLessThan(200);
+    });
+
+    test("which group is read whole chance says", async () => {
+      const wholeAt = async (at: number) => {
+        const { leftOut } = await scanned({ at });
+        const ends = new Set(leftOut!.map(({ fromMs, lastsMs }) => fromMs + lastsMs));
+        return every(6_000, 60_000)
+          .slice(1)
+          .filter((startMs) => !ends.has(startMs));
+      };
+      expect(await wholeAt(0)).toEqual([6_000, 54_000]);
+      expect(await wholeAt(0.5)).toEqual([30_000]);
+      expect(await wholeAt(0.999)).toEqual([48_000]);
+    });
+
+    test("half a second of each is read", async () => {
+      const { leftOut } = await scanned({ starts: [0, 6_000, 7_000, 7_700, 12_000] });
+      expect(leftOut).toEqual([
+        { fromMs: 6_500, lastsMs: 500 },
+        { fromMs: 10_000, lastsMs: 2_000 },
+      ]);
+    });
+
+    test.each<[string, Given]>([
+      ["it shows something known", { shows: [{ isClear: false, momentsMs: [0] }] }],
+      [
+        "what is around a moment that may does",
+        {
+          shows: [
+            { isClear: true, momentsMs: [9_000] },
+            { isClear: false, momentsMs: [0] },
+          ],
+        },
+      ],
+      ["there are gaps in what is read of a group", { hidden: (atMs) => atMs > 20_000 && atMs < 21_750 }],
+      ["a group that is read whole has one", { at: 0.5, hidden: (atMs) => atMs > 28_000 && atMs < 30_000 }],
+      ["only keyframes show to a thrifty reading", { hidden: (atMs) => atMs % 6_000 > 0 }],
+      ["it ends where the second half should begin", { hidden: (atMs) => atMs > 30_000 }],
+      ["where groups begin is not known", { starts: [] }],
+      ["there is one group", { starts: [0] }],
+    ])("all is read where %s", async (_, given) => {
+      const { reading, asked } = await scanned(given);
+      expect(reading).not.toHaveProperty("unread");
+      expect(asked.at(-1)).toEqual({ ...asScanned, thrifty: !given.hidden });
+    });
+
+    test("what is around a moment that may show something known is read besides", async () => {
+      const { reading, asked } = await scanned({ shows: [{ isClear: true, momentsMs: [9_000] }] });
+      expect(asked.slice(1)).toEqual([{ ...asScanned, stretch: { fromMs: 3_000, lastsMs: 12_000 } }]);
+      expect(reading.unread).toBe("before keyframes");
+    });
+
+    test("is not read of what lasts less than 20 s, nor where far keyframes count", async () => {
+      const short = await scanned({}, probe({ durationMs: 19_000, keyframeGapMs: 3_900 }));
+      expect(short.asked).toEqual([asScanned]);
+      expect((await scanned({ apart: "far" })).asked[0].mode).toBe("keyframes");
+    });
+
+    test("all is read where pictures refer to what was left out", async () => {
+      const { steps, asked } = stepsFor(minute, (sampling) => {
+        if (sampling.leftOut) throw new UnscannableError("pictures refer to others that were left out");
+        return every(250, 60_000);
+      });
+      const keyframesFirst = { apart: "close", anywhere: () => 0, look: async () => nothing } as const;
+      const groups = async () => every(6_000, 60_000);
+      const reading = await readFingerprints({ ...steps, groups, keyframesFirst }, { path: "/x" }, { thrifty: true });
+      expect(reading.framesRead).toBe(240);
+      expect(asked.at(-1)).toEqual(asScanned);
     });
   });
 
@@ -328,7 +505,8 @@ describe("reading media", () => {
     });
 
     test("is not what it is not worth it for, nor stills, references, what lasts an hour whatever it claims, and keyframes that show nothing known", async () => {
-      const keyframesFirst = { apart: "far", mayShowKnown: says(false), anywhere: () => 0 } as const;
+      const look = async () => ({ isClear: true, momentsMs: [] });
+      const keyframesFirst = { apart: "far", look, anywhere: () => 0 } as const;
       const read = async (
         given: Probe,
         worth: boolean,

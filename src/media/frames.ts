@@ -1,5 +1,5 @@
 import { UnscannableError } from "../errors.js";
-import type { Frame, MediaFile, Probe } from "../model.js";
+import type { Frame, MediaFile, Probe, Stretch } from "../model.js";
 import { readAnimatedWebp } from "./animated-webp.js";
 import { DEMUXERS } from "./containers.js";
 import type { Decoder } from "./find-decoder.js";
@@ -9,10 +9,10 @@ import { readVideoFrames } from "./video-frames.js";
 /**
  * `every`: evenly in time, at most so many a second; `thrifty` leaves out the pictures that no other refers to and the deblocking
  * filter, which halves the cost of H.264 and moves a hash by 2 bits (median); of a `stretch` no more than that part is read, and times count from its first
- * picture. `keyframes`: the pictures stored whole, at most so many a second.
+ * picture; of parts that are `leftOut` no more than keyframes are. `keyframes`: the pictures stored whole, at most so many a second.
  */
 export type Sampling =
-  | { mode: "every"; framesPerSecond: number; thrifty?: boolean; stretch?: { fromMs: number; lastsMs: number } }
+  | { mode: "every"; framesPerSecond: number; thrifty?: boolean; stretch?: Stretch; leftOut?: Stretch[] }
   | { mode: "keyframes"; framesPerSecond?: number };
 
 export interface ReadOptions {
@@ -32,7 +32,7 @@ export interface ReadOptions {
  * side at most 256, shape kept. Frames are decoded as they are taken: memory does not grow with the video's length, and
  * leaving the loop early ends the decoder.
  *
- * @throws UnscannableError if not one picture could be decoded, on the first one after `maxDurationMs`, or after `timeoutMs`; the signal's
+ * @throws UnscannableError if not one picture could be decoded, or one refers to what was left out, on the first one after `maxDurationMs`, or after `timeoutMs`; the signal's
  *   reason if aborted.
  */
 export async function* readFrames(

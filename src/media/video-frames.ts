@@ -5,6 +5,7 @@ import { type FfmpegRun, outputOf, runFfmpeg } from "./ffmpeg.js";
 import type { Decoder } from "./find-decoder.js";
 import { majorVersion } from "./find-ffmpeg.js";
 import type { ReadOptions, Sampling } from "./frames.js";
+import { createReferenceWatch, leavingOut } from "./groups.js";
 import { frameSize, toLuma } from "./luma.js";
 import { createTimeline } from "./timeline.js";
 
@@ -31,7 +32,10 @@ export async function* readVideoFrames(
   const size = frameSize(probe.width, probe.height);
   const channels = WITH_ALPHA.has(probe.codec) ? 4 : 1;
   const timeline = createTimeline(probe.framesPerSecond);
+  const leftOut = options.sampling.mode === "every" ? options.sampling.leftOut : undefined;
+  const refers = leftOut && createReferenceWatch(leftOut);
   let damage: string | undefined;
+  let refersToLeftOut = false;
   const run = runFfmpeg(
     {
       decoder,
@@ -42,6 +46,7 @@ export async function* readVideoFrames(
       onStderrLine: (line) => {
         timeline.onStderrLine(line);
         if (DAMAGE.test(line)) damage ??= line;
+        refersToLeftOut ||= refers?.(line) ?? false;
       },
     },
     signal,
@@ -51,6 +56,7 @@ export async function* readVideoFrames(
   try {
     for await (const pixels of pictures(run, size.width * size.height * channels)) {
       const atMs = await timeline.next();
+      if (refersToLeftOut) throw new UnscannableError("pictures refer to others that were left out");
       yield { atMs, ...size, luma: channels === 1 ? pixels : toLuma(pixels, channels) };
       count++;
     }
@@ -75,8 +81,8 @@ function inputOptions(probe: Probe, { sampling, maxPixels }: ReadOptions): strin
     thrifty: ["-skip_loop_filter", "all", "-skip_frame", "noref"],
     full: ["-skip_loop_filter", "noref"],
   }[sampling.mode === "keyframes" ? "keyframes" : sampling.thrifty ? "thrifty" : "full"];
-  const { fromMs, lastsMs } = (sampling.mode === "every" && sampling.stretch) || {};
-  const part = lastsMs ? ["-ss", `${fromMs}ms`, "-t", `${lastsMs}ms`] : [];
+  const { stretch, leftOut = [] } = sampling.mode === "every" ? sampling : {};
+  const part = stretch ? ["-ss", `${stretch.fromMs}ms`, "-t", `${stretch.lastsMs}ms`] : leavingOut(leftOut);
   return [...demuxerOptions(probe.format), "-max_pixels", String(maxPixels), "-threads", "1", ...skipped, ...part];
 }
 

@@ -35,7 +35,11 @@ export function createMetrics(sources: MetricSources = {}, roles: Role[] = []) {
     scanSeconds: histogram("reupload_scan_seconds", "From taking a job to its recorded verdict", SCAN_BUCKETS_S),
     stageSeconds: histogram("reupload_stage_seconds", "One stage of one scan", STAGE_BUCKETS_S, "stage"),
     frames: counter("reupload_frames_total", "Frames decoded; usable is false for flat or dark ones", "usable"),
-    keyframesOnly: counter("reupload_keyframes_only_total", "Videos of which only the keyframes were read"),
+    readInPart: counter(
+      "reupload_read_in_part_total",
+      "Videos of which a part was not read, since the rest shows nothing known",
+      "unread",
+    ),
     readDenser: counter("reupload_read_denser_total", "Videos for review that were read again more densely"),
     jobsParked: counter("reupload_jobs_parked_total", "Jobs set aside because trying again cannot help"),
     jobRetries: counter("reupload_job_retries_total", "Attempts that failed and will be made again"),

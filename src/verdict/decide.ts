@@ -36,8 +36,8 @@ export interface Judged {
   patchSets: PatchSet[];
   framesRead: number;
   framesUnusable: number;
-  /** Set where only keyframes were read, because nothing in them may be known. */
-  keyframesOnly?: true;
+  /** What was not read, because nothing in the rest may be known. */
+  unread?: "between keyframes" | "before keyframes";
 }
 
 /** Half the time between sampled frames: by so much a span is known to be longer than its frames. */
@@ -106,12 +106,12 @@ export function worthACloserLook(judged: Judged, found: Evidence, policy: Policy
     }));
 }
 
-/**
- * Whether some of what was read may be of something known, however little speaks for it: then the rest of the submission has to be read. Where nothing is,
- * there would be no verdict but `clear`.
- */
-export const mayShowKnown = (judged: Judged, found: Evidence, { firstLookDoubt }: Policy): boolean =>
-  [...agreementsByReference(judged, found).values()].flat().some(({ doubt }) => doubt <= firstLookDoubt);
+/** Of what was read first of a video: whether its verdict is `clear`, and at which moments something may be known all the same, however little speaks for it: there more has to be read. */
+export function firstLook(judged: Judged, found: Evidence, policy: Policy): { isClear: boolean; momentsMs: number[] } {
+  const agreements = [...agreementsByReference(judged, found).values()].flat();
+  const moments = new Set(agreements.filter(({ doubt }) => doubt <= policy.firstLookDoubt).map(({ atMs }) => atMs));
+  return { isClear: moments.size === 0 || decide(judged, found, policy).kind === "clear", momentsMs: [...moments] };
+}
 
 function missOf(candidates: Candidate[], policy: Policy): string | undefined {
   const [nearest] = [...candidates].sort((a, b) => b.evidence - a.evidence);

@@ -1,4 +1,5 @@
 import type { Match, Segment, VerdictKind } from "../model.js";
+import type { Judged } from "./decide.js";
 import type { Doubt } from "./policy.js";
 
 type Told = Omit<Match, "verdict" | "confidence"> & { doubt?: Doubt };
@@ -13,11 +14,19 @@ const BECAUSE: Record<Doubt, string> = {
   template: "several cases have it in common",
 };
 
+type Unread = NonNullable<Judged["unread"]>;
+
+/** What was not read of a video that shows nothing known, as the end of a sentence. */
+const REST: Record<Unread, string> = {
+  "between keyframes": "; of the rest no more than six seconds were read, and what is near to what may resemble some",
+  "before keyframes": "; up to two seconds before keyframes were not read",
+};
+
 /** The reasons of a verdict, as sentences a caseworker can read without knowing what a hash is. */
 export function reasonsFor(
   kind: VerdictKind,
   matches: Told[],
-  judged: { framesRead: number; framesUnusable: number; fingerprints: unknown[]; keyframesOnly?: true },
+  judged: { framesRead: number; framesUnusable: number; fingerprints: unknown[]; unread?: Unread },
 ): string[] {
   if (matches.length > 0) return matches.map(reasonOf);
   if (kind === "unscannable") {
@@ -27,7 +36,8 @@ export function reasonsFor(
     judged.framesUnusable > 0
       ? `; ${judged.framesUnusable} of ${judged.framesRead} pictures had too little detail to compare`
       : "";
-  const [where, rest] = judged.keyframesOnly ? ["its keyframes", "; of the rest no more than six seconds were read"] : ["it", ""];
+  const rest = judged.unread ? REST[judged.unread] : "";
+  const where = judged.unread === "between keyframes" ? "its keyframes" : "it";
   return [`nothing in ${where} resembles known material (${judged.fingerprints.length} pictures compared${unusable}${rest})`];
 }
 

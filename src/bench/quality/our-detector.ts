@@ -6,6 +6,7 @@ import { byMoment, knownPatches, searchPatches } from "../../fingerprint/patch-h
 import { PATCH_BYTES } from "../../fingerprint/patches.js";
 import { findDecoder } from "../../media/find-decoder.js";
 import { readFrames } from "../../media/frames.js";
+import { listGroups } from "../../media/groups.js";
 import { probeMedia } from "../../media/probe.js";
 import type { Found, Frame, KnownMaterial, KnownPatch, MediaKind, Query, Reading, ReferenceSummary } from "../../model.js";
 import { readFingerprints } from "../../read-fingerprints.js";
@@ -48,9 +49,10 @@ async function create(name: string, apart: Config["scanKeyframesFirst"]): Promis
         fetch: async () => ({ path, sha256: "", bytes: 0, dispose: async () => {} }),
         probe: (file) => probeMedia(file, decoder, LIMITS, never),
         frames: (file, probe, sampling) => readFrames(file, probe, decoder, { ...LIMITS, sampling }, never),
+        groups: ({ path }, probe) => listGroups(path, probe, decoder, LIMITS.timeoutMs, never),
         isWorthDenser: looking.isWorthDenser,
         ...(apart !== "never" && {
-          keyframesFirst: { apart, mayShowKnown: looking.mayShowKnown, anywhere: AWAY_FROM_THE_MIDDLE },
+          keyframesFirst: { apart, look: looking.look, anywhere: AWAY_FROM_THE_MIDDLE },
         }),
       },
       { path },
