@@ -57,7 +57,7 @@ export interface App {
   registerSteps: RegisterSteps;
   /**
    * Reads a file or URL that the person at the command line named: no allowed folders, no limit to public addresses. "as a worker" reads no more than
-   * keyframes where `SCAN_KEYFRAMES_FIRST` lets a worker do so.
+   * a part where `SCAN_KEYFRAMES_FIRST` lets a worker do so.
    */
   readLocal(media: MediaSource, how: "as a worker" | "for its hashes", signal: AbortSignal): Promise<Reading>;
   /** Reads what came in over HTTP: by the rules for a submission, and from the folder that uploads are written to. */
@@ -208,7 +208,7 @@ interface Looking {
   lookup(reading: Reading): Promise<Found>;
   /** For whoever asks about one file: all of it, and more densely what is for a person. */
   allOfIt: Partial<ReadSteps>;
-  /** The same, but no more than keyframes where `SCAN_KEYFRAMES_FIRST` and they let a worker do so. A dry run must say the same. */
+  /** The same, but no more than a part where `SCAN_KEYFRAMES_FIRST` and what that shows let a worker do so. A dry run must say the same. */
   asWorker: Partial<ReadSteps>;
 }
 

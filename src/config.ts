@@ -103,7 +103,7 @@ export type Config = {
   pageFetcher: "off" | "yt-dlp";
   ytDlpPath?: string;
   scanTimeoutMs: number;
-  /** How far apart the keyframes of a video may be so that it is read no further where none of them may show something known. */
+  /** How far apart the keyframes of a video may be so that they alone are read of it, where they show nothing known; "never" reads all of every video. */
   scanKeyframesFirst: "never" | "close" | "far";
   ffmpegPath?: string;
   mediaSandbox: "auto" | "bubblewrap" | "namespaces" | "limits" | "none";

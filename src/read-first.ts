@@ -68,13 +68,13 @@ const MOST_IN_STRETCHES = 0.4;
 /** The end of a group that is left out: of excerpts of 5 s none is missed for it, of 150 of 3 s one (docs/speed.md). */
 const LONGEST_END_MS = 2_000;
 
-/** More than from one picture that a scan looks at to the next, so that it looks at the one after it, by which is known whether it was stored whole. */
-const SHORTEST_END_MS = 300;
+/** ... and no less than so many steps of a scan, so that it looks at the picture after it, by which is known whether that was stored whole. */
+const LEAST_STEPS_OF_END = 1.2;
 
 /** Two pictures that a scan looks at. */
 const LEAST_OF_GROUP_MS = 500;
 
-/** Whoever makes a file chooses its groups, but not which of so many is read whole. */
+/** Whoever makes a file chooses its groups, but not which of so many is read whole; of fewer one is. */
 const WHOLE_EVERY = 8;
 
 /**
@@ -107,7 +107,7 @@ async function keyframesAlone(steps: FirstSteps): Promise<{ read: Read; unread?:
 
 async function withoutEnds(steps: FirstSteps): Promise<{ read: Read; unread?: Unread } | undefined> {
   const { claimedMs } = steps;
-  const leftOut = endsOf(await steps.groups(), steps.anywhere());
+  const leftOut = endsOf(await steps.groups(), steps);
   if (leftOut.length === 0) return undefined;
   const seen = { framesRead: 0, lastAtMs: 0, longestGapMs: 0 };
   const read = await steps.hash(
@@ -162,11 +162,14 @@ const lengthOf = (parts: Stretch[]): number => parts.reduce((sum, { lastsMs }) =
 const isMostlyBlack = ({ framesUnusable, framesRead }: Read): boolean => 2 * framesUnusable > framesRead;
 
 /** The last group has none, since where it ends is not known. */
-function endsOf(startsMs: number[], anywhere: number): Stretch[] {
-  const whole = Math.floor(anywhere * WHOLE_EVERY);
+function endsOf(startsMs: number[], { anywhere, scanStepMs }: FirstSteps): Stretch[] {
+  const wholeEvery = Math.min(WHOLE_EVERY, startsMs.length - 1);
+  const whole = Math.floor(anywhere() * wholeEvery);
   return startsMs.slice(1).flatMap((nextMs, group) => {
     const lastsMs = Math.min(LONGEST_END_MS, nextMs - startsMs[group] - LEAST_OF_GROUP_MS);
-    return lastsMs >= SHORTEST_END_MS && group % WHOLE_EVERY !== whole ? [{ fromMs: nextMs - lastsMs, lastsMs }] : [];
+    return lastsMs >= LEAST_STEPS_OF_END * scanStepMs && group % wholeEvery !== whole
+      ? [{ fromMs: nextMs - lastsMs, lastsMs }]
+      : [];
   });
 }
 

@@ -433,6 +433,16 @@ describe("reading media", () => {
       expect(await wholeAt(0.999)).toEqual([48_000]);
     });
 
+    test("of fewer than eight one is", async () => {
+      const { leftOut } = await scanned({ starts: [0, 20_000, 40_000], at: 0.9 });
+      expect(leftOut).toEqual([{ fromMs: 18_000, lastsMs: 2_000 }]);
+    });
+
+    test("ends are no shorter than what lies between two pictures of a scan", async () => {
+      expect((await scanned({ starts: [0, 6_000, 6_790, 8_000] })).leftOut).toEqual([{ fromMs: 7_290, lastsMs: 710 }]);
+      expect((await scanned({ starts: [0, 6_000, 6_800, 8_000] })).leftOut).toHaveLength(2);
+    });
+
     test("half a second of each is read", async () => {
       const { leftOut } = await scanned({ starts: [0, 6_000, 7_000, 7_700, 12_000] });
       expect(leftOut).toEqual([

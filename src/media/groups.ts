@@ -1,5 +1,3 @@
-import { createInterface } from "node:readline";
-import { Readable } from "node:stream";
 import type { Probe, Stretch } from "../model.js";
 import { demuxerOptions } from "./containers.js";
 import { outputOf, runFfmpeg } from "./ffmpeg.js";
@@ -43,11 +41,15 @@ export async function listGroups(
   );
   const startsMs: number[] = [];
   const packetOf = createPacketReader();
-  for await (const line of createInterface({ input: Readable.from(outputOf(run)) })) {
-    const packet = packetOf(line);
-    if (packet?.isKeyframe && startsMs.length <= MOST_GROUPS) startsMs.push(packet.shownMs);
+  let rest = "";
+  for await (const text of outputOf(run)) {
+    const lines = `${rest}${text}`.split("\n");
+    rest = lines.pop()!;
+    const keyframes = lines.map(packetOf).filter((packet) => packet?.isKeyframe);
+    startsMs.push(...keyframes.map((packet) => packet!.shownMs));
+    if (startsMs.length > MOST_GROUPS) break;
   }
-  await run.done;
+  await run.stop();
   return startsMs.length > MOST_GROUPS ? [] : startsMs.map((ms) => ms - startsMs[0]);
 }
 
@@ -60,10 +62,10 @@ export function leavingOut(parts: Stretch[]): string[] {
   const seconds = (ms: number) => (ms / 1000).toFixed(3);
   const inPart = parts.map(({ fromMs, lastsMs }) => `between(ld(2),${seconds(fromMs)},${seconds(fromMs + lastsMs)})`).join("+");
   const shown = "if(eq(pts,nopts),dts,pts)";
-  // 0: when the first keyframe is shown; 1: whether there was one; 2: seconds since; 3: whether one of this group was left out; 4: when its keyframe is shown.
+  // 0: when the first keyframe is shown; 1: whether there was one; 2: seconds since; 3: whether one of this group was left out; 4: when its keyframe is shown; 5: whether this one is shown in a part.
   const first = `if(key*not(ld(1)),st(1,1)*st(0,${shown}))`;
-  const drop = `if(key,0*st(3,0)*st(4,ld(2)),if(lt(ld(2),ld(4)),${inPart},st(3,gt(ld(3)+${inPart},0))))`;
-  return ["-bsf:v", `noise=drop='0*${first}+0*st(2,(${shown}-ld(0))*tb)+ld(1)*${drop}'`];
+  const drop = `if(key,0*st(3,0)*st(4,ld(2)),if(lt(ld(2),ld(4)),ld(5),st(3,gt(ld(3)+ld(5),0))))`;
+  return ["-bsf:v", `noise=drop='0*${first}+0*st(2,(${shown}-ld(0))*tb)+0*st(5,${inPart})+ld(1)*${drop}'`];
 }
 
 /** What ffmpeg says where a picture refers to one that is not there. For some it says nothing. */

@@ -20,8 +20,8 @@ export interface Policy {
   /** Less than this is for a person to look at. */
   matchConfidence: number;
   /**
-   * Where only keyframes were read: one of them agrees with something known so that chance leaves no more than this, and all is read. Of 4,274 altered films that match (both halves, second and
-   * third real set; one to three keyframes of most) 4,181 have one without any limit, 4,180 with this one, 4,175 with 0.1.
+   * Where only a part was read: some picture agrees with something known so that chance leaves no more than this, and more is read around it. Of 4,274 altered films that match (both
+   * halves, second and third real set; one to three keyframes of most) 4,181 have one such keyframe without any limit, 4,180 with this one, 4,175 with 0.1.
    */
   firstLookDoubt: number;
   /** Distinct moments that must agree before a short span of a longer video is a match. */

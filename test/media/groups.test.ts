@@ -81,6 +81,22 @@ test.each([
   }
 });
 
+test("two thousand parts can be left out", async () => {
+  const path = made("parts.mp4", ...h264);
+  const parts = Array.from({ length: 2_000 }, (_, i) => ({ fromMs: 500 + i * 50_000, lastsMs: 1_500 }));
+  const frames = await read(path, parts);
+  expect(frames.length).toBeGreaterThan(200);
+  expect(frames.filter(({ atMs }) => atMs > 900 && atMs < 1_960)).toEqual([]);
+});
+
+test("who aborts while groups are looked for is told so", async () => {
+  const path = made("aborted.mp4", ...h264);
+  const probe = await probeMedia(mediaFile(path), decoder, LIMITS, signal);
+  const aborted = AbortSignal.abort(new Error("shutting down"));
+  await expect(listGroups(path, probe, decoder, 30_000, aborted)).rejects.toThrow("shutting down");
+  await expect(listGroups(path, probe, decoder, 1, signal)).rejects.toThrow("took longer");
+});
+
 /** The file, with these pictures marked as ones stored whole, which they are not. */
 function marked(path: string, samples: number[], name: string): string {
   const bytes = readFileSync(path);

@@ -33,6 +33,8 @@ test("how far apart keyframes are at its start, and from the last of them to the
   expect(await gapOf(made("seldom.mp4", "-g", "250"))).toBeGreaterThan(3_800);
   expect(await gapOf(made("at-cuts.mp4", "-g", "250", "-force_key_frames", "0.4,1"))).toBeGreaterThan(2_800);
   expect(await gapOf(made("bidirectional.avi", "-c:v", "mpeg4", "-bf", "2", "-g", "25"))).toBe(1000);
+  const h265 = ["-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "keyint=50:scenecut=0:log-level=none"];
+  expect(await gapOf(made("pictures-that-may-be-dropped.mp4", ...h265))).toBeGreaterThan(1_900);
   expect(await gapOf(made("all-whole.avi", "-c:v", "mpeg4", "-g", "1"))).toBe(40);
 });
 
