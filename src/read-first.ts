@@ -65,7 +65,7 @@ const LEAST_PER_SECOND = 1.6;
 /** More of the video than this share in stretches costs as much as all of it. */
 const MOST_IN_STRETCHES = 0.4;
 
-/** The end of a group that is left out: of excerpts of 5 s none is missed for it, of 150 of 3 s one (docs/speed.md). */
+/** The end of a group that is left out: of 100 excerpts of 5 s none is missed for it, of 100 of 3 s two (docs/speed.md). */
 const LONGEST_END_MS = 2_000;
 
 /** ... and no less than so many steps of a scan, so that it looks at the picture after it, by which is known whether that was stored whole. */
