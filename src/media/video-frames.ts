@@ -36,6 +36,9 @@ export async function* readVideoFrames(
   const refers = leftOut && createReferenceWatch(leftOut);
   let damage: string | undefined;
   let refersToLeftOut = false;
+  const refuseReferring = () => {
+    if (refersToLeftOut) throw new UnscannableError("pictures refer to others that were left out");
+  };
   const run = runFfmpeg(
     {
       decoder,
@@ -56,11 +59,12 @@ export async function* readVideoFrames(
   try {
     for await (const pixels of pictures(run, size.width * size.height * channels)) {
       const atMs = await timeline.next();
-      if (refersToLeftOut) throw new UnscannableError("pictures refer to others that were left out");
+      refuseReferring();
       yield { atMs, ...size, luma: channels === 1 ? pixels : toLuma(pixels, channels) };
       count++;
     }
     await finish(run, count, () => damage, options);
+    refuseReferring();
   } finally {
     await run.stop();
     await ended;

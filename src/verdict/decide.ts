@@ -9,6 +9,7 @@ import type {
   Match,
   MediaKind,
   PatchSet,
+  Reading,
   ReferenceSummary,
   Transform,
   Verdict,
@@ -37,7 +38,7 @@ export interface Judged {
   framesRead: number;
   framesUnusable: number;
   /** What was not read, because nothing in the rest may be known. */
-  unread?: "between keyframes" | "before keyframes";
+  unread?: Reading["unread"];
 }
 
 /** Half the time between sampled frames: by so much a span is known to be longer than its frames. */
