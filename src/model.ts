@@ -122,6 +122,9 @@ export interface PatchSet {
   hashes: Uint8Array;
 }
 
+/** What of a video was not read, because the rest shows nothing known: all but keyframes and six seconds, or at most two seconds before most of the keyframes. */
+export type Unread = "between keyframes" | "before keyframes";
+
 /** Everything the scan or a registration learns from the bytes of one file. */
 export interface Reading {
   sha256: string;
@@ -132,8 +135,7 @@ export interface Reading {
   patchSets: PatchSet[];
   /** The reading that this, a denser one of the same video, was made for: which of them is judged by is for `judge` to say. */
   before?: Reading;
-  /** What of a video was not read, because the rest shows nothing known: all but keyframes and six seconds, or at most two seconds before most of the keyframes. */
-  unread?: "between keyframes" | "before keyframes";
+  unread?: Unread;
   /** Frames decoded, and how many of them were too flat or dark to use. */
   framesRead: number;
   framesUnusable: number;

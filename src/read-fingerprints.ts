@@ -3,8 +3,9 @@ import { viewsFromHashes } from "./fingerprint/approximate-views.js";
 import { LISTED, type StillReading } from "./fingerprint/meta-pdq.js";
 import { shortened } from "./fingerprint/patches.js";
 import { hashFrames, type Read } from "./hash-frames.js";
-import type { Frame, MediaFile, MediaSource, Probe, Reading, Stretch } from "./model.js";
-import { type FirstLook, type KeyframesApart, type Part, readFirst, type Unread } from "./read-first.js";
+import type { Frame, MediaFile, MediaSource, Probe, Reading, Stretch, Unread } from "./model.js";
+import { type KeyframesApart, type Part, readFirst } from "./read-first.js";
+import type { FirstLook } from "./verdict/decide.js";
 
 /** The I/O of a reading. */
 export interface ReadSteps {

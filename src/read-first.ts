@@ -1,19 +1,12 @@
 import type { Read } from "./hash-frames.js";
-import type { Frame, Reading, Stretch } from "./model.js";
+import type { Frame, Stretch, Unread } from "./model.js";
+import type { FirstLook } from "./verdict/decide.js";
 
 /** How far apart a video's keyframes may be to be read alone: see {@link LIMITS}. */
 export type KeyframesApart = "close" | "far";
 
 /** What of a video is read: its keyframes; a stretch, as a scan reads all of it; or all but what is left out, so. */
 export type Part = "keyframes" | { stretch: Stretch } | { leftOut: Stretch[] };
-
-export type Unread = Reading["unread"];
-
-/** What a part of a video shows: whether its verdict would be `clear`, and when something in it may be known all the same. */
-export interface FirstLook {
-  isClear: boolean;
-  momentsMs: number[];
-}
 
 /** The I/O of reading a video in part, and what decides whether that is enough. */
 export interface FirstSteps {

@@ -6,7 +6,8 @@ import { readFrames } from "../src/media/frames.js";
 import { probeMedia } from "../src/media/probe.js";
 import type { Frame, MediaFile, Probe } from "../src/model.js";
 import { type KeyframesFirst, type ReadSteps, readFingerprints, type Sampling } from "../src/read-fingerprints.js";
-import { type FirstLook, readFirst } from "../src/read-first.js";
+import { readFirst } from "../src/read-first.js";
+import type { FirstLook } from "../src/verdict/decide.js";
 import { decoder, dir, LIMITS, make, mediaFile, video } from "./media/support.js";
 import { randomFrom } from "./support/material.js";
 

@@ -1,7 +1,7 @@
 import { open } from "node:fs/promises";
 import { fileTypeFromFile } from "file-type";
 import { UnscannableError } from "../errors.js";
-import type { MediaKind } from "../model.js";
+import type { MediaKind, Probe } from "../model.js";
 
 /**
  * The reader a file is given to. With `demuxer`, ffmpeg is told which one to use and guesses nothing from the name. A sequence is a moving
@@ -95,6 +95,12 @@ function brandsIn(head: Buffer): string[] {
 export function demuxerOptions(format: string): string[] {
   return DEMUXERS.split(",").includes(format) ? ["-f", format] : [];
 }
+
+/** ffmpeg's output options for the stream that is shown. */
+export const shownStream = ({ stream }: Pick<Probe, "stream">): string[] => [
+  "-map",
+  stream === undefined ? "0:V:0" : `0:${stream}`,
+];
 
 async function firstBytes(path: string): Promise<Buffer> {
   const file = await open(path);

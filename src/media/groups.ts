@@ -1,9 +1,10 @@
 import type { Probe, Stretch } from "../model.js";
-import { demuxerOptions } from "./containers.js";
+import { demuxerOptions, shownStream } from "./containers.js";
 import { outputOf, runFfmpeg } from "./ffmpeg.js";
 import type { Decoder } from "./find-decoder.js";
 import { majorVersion } from "./find-ffmpeg.js";
 import { createPacketReader } from "./keyframe-gap.js";
+import { readShowinfo } from "./timeline.js";
 
 /** The first ffmpeg that leaves out packets before it decodes them. */
 const LEAVES_OUT_PACKETS = 7;
@@ -14,6 +15,7 @@ const KNOWN_WHOLE = new Set(["h264", "hevc"]);
 /** With more, what is left out would not fit on a command line. */
 const MOST_GROUPS = 2_000;
 
+/** A minute takes 0.03 s; a file that takes longer than this is read in full. */
 const LONGEST_LISTING_MS = 120_000;
 
 /**
@@ -34,7 +36,7 @@ export async function listGroups(
       decoder,
       inputPath: path,
       inputOptions: demuxerOptions(probe.format),
-      outputOptions: ["-map", probe.stream === undefined ? "0:V:0" : `0:${probe.stream}`, "-c", "copy", "-f", "framecrc"],
+      outputOptions: [...shownStream(probe), "-c", "copy", "-f", "framecrc"],
       timeoutMs: Math.min(timeoutMs, LONGEST_LISTING_MS),
     },
     signal,
@@ -71,10 +73,8 @@ export function leavingOut(parts: Stretch[]): string[] {
 /** What ffmpeg says where a picture refers to one that is not there. For some it says nothing. */
 const REFERS = /[Mm]issing reference|Could not find ref|reference picture missing/;
 
-const SHOWINFO = /^\[.*\bn: *\d+ +pts: *\S+ +pts_time: *(\S+) .*\btype:(\w)/;
-
 /** Less than from one picture to the next, and more than what times are rounded by. */
-const SAME_TIME_S = 0.005;
+const SAME_TIME_MS = 5;
 
 /**
  * Reads what ffmpeg says, line by line, while it leaves out these parts, and tells whether one refers to what was left out: ffmpeg says so, or the first
@@ -82,15 +82,15 @@ const SAME_TIME_S = 0.005;
  */
 export function createReferenceWatch(parts: Stretch[]): (line: string) => boolean {
   let passed = 0;
-  let firstS: number | undefined;
+  let firstMs: number | undefined;
   return (line) => {
-    const [, time, type] = SHOWINFO.exec(line) ?? [];
-    if (type === undefined) return REFERS.test(line);
-    firstS ??= Number(time);
+    const shown = readShowinfo(line);
+    if (shown?.type === undefined) return REFERS.test(line);
+    firstMs ??= shown.ptsMs;
     const before = passed;
-    while (passed < parts.length && endS(parts[passed]) <= Number(time) - firstS + SAME_TIME_S) passed++;
-    return passed > before && type !== "I";
+    while (passed < parts.length && endOf(parts[passed]) <= shown.ptsMs - firstMs + SAME_TIME_MS) passed++;
+    return passed > before && shown.type !== "I";
   };
 }
 
-const endS = ({ fromMs, lastsMs }: Stretch): number => (fromMs + lastsMs) / 1000;
+const endOf = ({ fromMs, lastsMs }: Stretch): number => fromMs + lastsMs;

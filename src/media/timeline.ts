@@ -12,7 +12,13 @@ const LONGEST_LEAP_MS = 3_600_000;
 /** What ffmpeg says once it has described the input, and before the first picture. Texts of the file are in the description only. */
 const DESCRIBED = "Stream mapping:";
 
-const SHOWINFO = /^\[.*\bn: *\d+ +pts: *\S+ +pts_time: *(\S+)/;
+const SHOWINFO = /^\[.*\bn: *\d+ +pts: *\S+ +pts_time: *(\S+)(?:.*\btype:(\w))?/;
+
+/** What the filter `showinfo` prints of a picture: its time in ms, NaN where it has none, and how it is stored, `I` if whole. Undefined of any other line. */
+export function readShowinfo(line: string): { ptsMs: number; type?: string } | undefined {
+  const found = SHOWINFO.exec(line);
+  return found ? { ptsMs: Number(found[1]) * 1000, type: found[2] } : undefined;
+}
 
 /**
  * Pairs pictures (on stdout) with the times that the filter `showinfo` prints for them (on stderr), in order: it prints
@@ -38,9 +44,9 @@ export function createTimeline(framesPerSecond: number): Timeline {
   return {
     onStderrLine(line) {
       if (line === DESCRIBED) times.length = 0;
-      const found = SHOWINFO.exec(line);
-      if (!found) return;
-      times.push(Number(found[1]) * 1000);
+      const shown = readShowinfo(line);
+      if (!shown) return;
+      times.push(shown.ptsMs);
       wake();
     },
     async next() {

@@ -1,6 +1,6 @@
 import { UnscannableError } from "../errors.js";
 import type { Frame, Probe } from "../model.js";
-import { demuxerOptions } from "./containers.js";
+import { demuxerOptions, shownStream } from "./containers.js";
 import { type FfmpegRun, outputOf, runFfmpeg } from "./ffmpeg.js";
 import type { Decoder } from "./find-decoder.js";
 import { majorVersion } from "./find-ffmpeg.js";
@@ -44,7 +44,7 @@ export async function* readVideoFrames(
       decoder,
       inputPath: path,
       inputOptions: inputOptions(probe, options),
-      outputOptions: outputOptions(probe.stream, size, channels, decoder, options),
+      outputOptions: outputOptions(probe, size, channels, decoder, options),
       timeoutMs: probe.kind === "image" ? Math.min(options.timeoutMs, LONGEST_IMAGE_MS) : options.timeoutMs,
       onStderrLine: (line) => {
         timeline.onStderrLine(line);
@@ -91,7 +91,7 @@ function inputOptions(probe: Probe, { sampling, maxPixels }: ReadOptions): strin
 }
 
 function outputOptions(
-  stream: number | undefined,
+  probe: Probe,
   size: { width: number; height: number },
   channels: number,
   decoder: Decoder,
@@ -102,7 +102,8 @@ function outputOptions(
   const passAll = major >= 6 ? ["-fps_mode", "passthrough"] : ["-vsync", "0"];
   const scale = `scale=${size.width}:${size.height}:flags=area,format=${channels === 1 ? "gray" : "rgba"}`;
   return [
-    ...["-map", stream === undefined ? "0:V:0" : `0:${stream}`, "-an", "-sn", "-dn", "-nostats"],
+    ...shownStream(probe),
+    ...["-an", "-sn", "-dn", "-nostats"],
     ...["-filter:v", `${selection(sampling)}${scale},showinfo`],
     ...passAll,
     ...(maxFrames ? ["-frames:v", String(maxFrames)] : []),

@@ -9,9 +9,9 @@ import type {
   Match,
   MediaKind,
   PatchSet,
-  Reading,
   ReferenceSummary,
   Transform,
+  Unread,
   Verdict,
   View,
 } from "../model.js";
@@ -38,7 +38,7 @@ export interface Judged {
   framesRead: number;
   framesUnusable: number;
   /** What was not read, because nothing in the rest may be known. */
-  unread?: Reading["unread"];
+  unread?: Unread;
 }
 
 /** Half the time between sampled frames: by so much a span is known to be longer than its frames. */
@@ -107,8 +107,14 @@ export function worthACloserLook(judged: Judged, found: Evidence, policy: Policy
     }));
 }
 
-/** Of what was read first of a video: whether its verdict is `clear`, and at which moments something may be known all the same, however little speaks for it: there more has to be read. */
-export function firstLook(judged: Judged, found: Evidence, policy: Policy): { isClear: boolean; momentsMs: number[] } {
+/** What a part of a video shows: whether its verdict would be `clear`, and when something in it may be known all the same, however little speaks for it: there more has to be read. */
+export interface FirstLook {
+  isClear: boolean;
+  momentsMs: number[];
+}
+
+/** Of what was read first: most of it has no agreement at all, and needs no verdict to be known as clear. */
+export function firstLook(judged: Judged, found: Evidence, policy: Policy): FirstLook {
   const agreements = [...agreementsByReference(judged, found).values()].flat();
   const moments = new Set(agreements.filter(({ doubt }) => doubt <= policy.firstLookDoubt).map(({ atMs }) => atMs));
   return { isClear: moments.size === 0 || decide(judged, found, policy).kind === "clear", momentsMs: [...moments] };

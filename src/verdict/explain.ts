@@ -1,5 +1,4 @@
-import type { Match, Segment, VerdictKind } from "../model.js";
-import type { Judged } from "./decide.js";
+import type { Match, Segment, Unread, VerdictKind } from "../model.js";
 import type { Doubt } from "./policy.js";
 
 type Told = Omit<Match, "verdict" | "confidence"> & { doubt?: Doubt };
@@ -13,8 +12,6 @@ const BECAUSE: Record<Doubt, string> = {
   scene: "it may be the same place or person, taken another time: what stands still agrees, the rest does not",
   template: "several cases have it in common",
 };
-
-type Unread = NonNullable<Judged["unread"]>;
 
 /** What was not read of a video that shows nothing known, as the end of a sentence. */
 const REST: Record<Unread, string> = {
